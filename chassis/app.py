@@ -1,0 +1,86 @@
+"""The HTTP side that every service shares: problems, health, and the shape of a running service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request
+from starlette.types import ASGIApp
+
+from chassis import problems, progress
+from chassis.clock import Clock
+from chassis.requests import Trace
+from chassis.tokens import Verifier
+
+Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+"""Works until the event is set, then finishes what it holds and returns."""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What a composition root builds: the HTTP application, and the loops beside it (``worker``, ``relay``)."""
+
+    name: str
+    app: ASGIApp
+    loops: Mapping[str, Loop] = field(default_factory=dict)
+    close: Callable[[], Awaitable[None]] | None = None
+
+
+def create(
+    title: str,
+    description: str,
+    *,
+    verifier: Verifier,
+    clock: Clock,
+    ready: Callable[[], Awaitable[None]],
+    error_status: Mapping[type[Exception], int] | None = None,
+    stuck_seconds: float = progress.STUCK_SECONDS,
+) -> FastAPI:
+    """A FastAPI application with Merit's habits. ``ready`` raises (say DatabaseUnavailable) while it cannot serve;
+    ``/livez`` fails when a loop of this process has not turned for ``stuck_seconds``."""
+    app = FastAPI(
+        title=title,
+        description=description,
+        version="1",
+        openapi_url="/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(known_parameters_only)],
+    )
+    app.state.verifier = verifier
+    problems.install(app, error_status)
+    app.add_middleware(Trace, clock=clock, part=title.removeprefix("Merit "))
+
+    @app.get("/livez", include_in_schema=False)
+    async def livez() -> dict[str, str]:
+        if stuck := progress.stuck(stuck_seconds):
+            raise problems.Problem(503, "stuck", f"no progress: {', '.join(stuck)}")
+        return {"status": "ok"}
+
+    @app.get("/startupz", include_in_schema=False)
+    async def startupz() -> dict[str, str]:
+        return {"status": "ok"}  # an application that answers has been put together
+
+    @app.get("/readyz", include_in_schema=False)
+    async def readyz() -> dict[str, str]:
+        await ready()
+        return {"status": "ok"}
+
+    return app
+
+
+async def known_parameters_only(request: Request) -> None:
+    """Refuse query parameters that the route's description does not name: a misspelt filter must not mean "all"."""
+    if not request.query_params:
+        return
+    app: FastAPI = request.app
+    operation = app.openapi()["paths"].get(request.scope["route"].path, {}).get(request.method.lower(), {})
+    known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+    unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
+    if unknown:
+        told = f"this route knows {', '.join(sorted(known))}" if known else "this route takes no parameter"
+        faults = [problems.Fault(problems.pointer([name]), "unknown-parameter", told) for name in unknown]
+        raise problems.Problem(422, "not-valid", "the request is not valid", faults)

@@ -1,0 +1,1 @@
+"""The rules of people, memberships, roles and clients; pure."""

@@ -1,0 +1,69 @@
+"""The HTTP application of ingest."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI
+from starlette.routing import Route
+
+from chassis.app import create
+from chassis.bus import Bus
+from chassis.clock import Clock
+from chassis.db import Database
+from chassis.tokens import Verifier
+from contracts.topics import TOPICS
+from services.ingest.handlers.accept import Intake
+from services.ingest.handlers.policies import Policies
+from services.ingest.handlers.quarantine import Quarantine
+from services.ingest.handlers.verify import Verification
+from services.ingest.routes import ERROR_STATUS, event_docs, events, reading
+
+DESCRIPTION = "Takes events in, says what is wrong with each, and puts the sound ones on the log."
+
+
+@dataclass(frozen=True)
+class Deps:
+    """What the application stands on; a body may take ``receipt_seconds`` to come in."""
+
+    database: Database
+    bus: Bus
+    clock: Clock
+    verifier: Verifier
+    zone: ZoneInfo
+    currency: str
+    receipt_seconds: float = events.RECEIPT_SECONDS_MAX
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """The application; it owns nothing that needs closing."""
+
+    async def ready() -> None:
+        async with deps.database.transaction(readonly=True) as conn:
+            await conn.fetchval("select 1")
+        await asyncio.gather(*(deps.bus.ends(topic.name) for topic in TOPICS if topic.producer == "ingest"))
+
+    app = create(
+        "Merit ingest", DESCRIPTION, verifier=deps.verifier, clock=deps.clock, ready=ready, error_status=ERROR_STATUS
+    )
+    policies = Policies(deps.database, deps.clock)
+    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, deps.currency, policies)
+    app.router.routes.append(Route(events.PATH, events.Events(intake, deps.receipt_seconds), methods=["POST"]))
+    app.include_router(reading.router(Quarantine(deps.database), policies, Verification(deps.database, deps.bus)))
+    _document(app)
+    return app
+
+
+def _document(app: FastAPI) -> None:
+    """Put the plain ASGI route into the OpenAPI document."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        document["paths"].setdefault(events.PATH, {"post": event_docs.operation()})
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign]

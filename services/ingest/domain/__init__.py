@@ -1,0 +1,1 @@
+"""What makes an event acceptable, and which outcome it gets: pure."""

@@ -1,0 +1,132 @@
+"""Reading JSON text carefully: what the grammar lets through and a database, a Decimal or a reader cannot take."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from services.ingest.domain.faults import Fault, NotAnEvent, pointer, shown
+
+NESTING_MAX = 32
+"""Levels of arrays and objects in one event; the deepest that the catalogue needs is 4."""
+_DIGITS_MAX = 40
+# A string that never ends is one token too: else each quote in it would be tried, in quadratic time.
+_BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|([\[{])|([\]}])', re.DOTALL)
+_SPACED_COLON = re.compile(rb'"\s+:')
+
+
+class TooDeep(Exception):
+    """An event is nested deeper than NESTING_MAX levels."""
+
+
+class _Doubled(dict[str, Any]):
+    """An object in whose text some keys stand more than once."""
+
+    repeated: tuple[str, ...] = ()
+
+
+class _NotFinite(float):
+    """A NaN or Infinity that stood in the text, which is no JSON."""
+
+
+def check_depth(text: bytes) -> None:
+    """Raise TooDeep for JSON that is nested deeper than NESTING_MAX; a quick look, whether it is well-formed or not."""
+    if text.count(b"[") + text.count(b"{") <= NESTING_MAX:
+        return
+    depth = 0
+    for token in _BRACKETS.finditer(text):
+        depth += (token.lastindex == 1) - (token.lastindex == 2)
+        if depth > NESTING_MAX:
+            raise TooDeep(f"nested deeper than {NESTING_MAX} levels")
+
+
+def parse(text: bytes) -> tuple[Any, list[Fault]]:
+    """The value of a JSON text, and what is wrong with the text itself. Raises NotAnEvent when it is no JSON.
+
+    Faults: a key that stands twice, the character U+0000, half of a surrogate pair.
+    """
+    if (value := _plain(text)) is not None:
+        return value, []
+    value = loads(text)
+    return value, list(_text_faults(value, ()))
+
+
+def loads(text: bytes) -> Any:
+    """The value of a JSON text, keys that stand twice kept in mind. Raises NotAnEvent."""
+    try:
+        value = DECODER.decode(text.decode())
+    except (ValueError, RecursionError) as error:
+        raise NotAnEvent(f"not JSON: {error}"[:200]) from error
+    if faults := [Fault(p, "not-finite", "NaN and Infinity are no JSON") for p in _not_finite(value, ())]:
+        raise NotAnEvent("not JSON: it holds NaN or Infinity", faults)
+    return value
+
+
+def _plain(text: bytes) -> Any:
+    """The value, if it can be shown quickly that the text has none of the faults; else None.
+
+    Without ``\\u`` there is no escaped U+0000 and no surrogate. Written anew the text has as many ``":`` as before,
+    unless a key stood twice and was dropped.
+    """
+    if b"\\u" in text or _SPACED_COLON.search(text):
+        return None
+    try:
+        value = msgspec.json.decode(text)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    return value if msgspec.json.encode(value).count(b'":') == text.count(b'":') else None
+
+
+def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) == len(pairs):
+        return value
+    doubled = _Doubled(value)
+    doubled.repeated = tuple(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
+    return doubled
+
+
+def _integer(digits: str) -> int:
+    """Python refuses to read thousands of digits; what is cut here is far beyond every bound anyway."""
+    return int(digits[:_DIGITS_MAX])
+
+
+DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer, parse_constant=_NotFinite)
+
+
+def _not_finite(value: Any, path: tuple[str | int, ...]) -> Iterator[str]:
+    if isinstance(value, _NotFinite):
+        yield pointer(path)
+    for key, child in _children(value):
+        yield from _not_finite(child, (*path, key))
+
+
+def _text_faults(value: Any, path: tuple[str | int, ...]) -> Iterator[Fault]:
+    if isinstance(value, str):
+        yield from _string_faults(value, pointer(path))
+    if isinstance(value, _Doubled):
+        for key in value.repeated:
+            yield Fault(pointer((*path, key)), "duplicate-key", f"the key {shown(key)} stands more than once")
+    for step, child in _children(value):
+        if isinstance(step, str):
+            yield from _string_faults(step, pointer((*path, step)))
+        yield from _text_faults(child, (*path, step))
+
+
+def _children(value: Any) -> Iterator[tuple[str | int, Any]]:
+    if isinstance(value, dict):
+        yield from value.items()
+    elif isinstance(value, list):
+        yield from enumerate(value)
+
+
+def _string_faults(text: str, where: str) -> Iterator[Fault]:
+    if "\0" in text:
+        yield Fault(where, "nul-character", "the character U+0000 is not allowed")
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        yield Fault(where, "lone-surrogate", "half of a surrogate pair stands alone: this is no text")

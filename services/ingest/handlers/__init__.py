@@ -1,0 +1,1 @@
+"""Use cases of ingest: load, decide (pure), act; one file each."""

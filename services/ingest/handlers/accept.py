@@ -1,0 +1,176 @@
+"""Taking events in: judge each, append the sound ones to the log, keep the others, and say which is which."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from chassis.bus import At, Bus, Outgoing, Partition, after, format_positions
+from chassis.clock import Clock
+from chassis.db import Database
+from chassis.messaging import sending
+from chassis.telemetry import current_traceparent
+from contracts.envelope import STRUCTURED
+from services.ingest import store
+from services.ingest.domain.entries import Entry
+from services.ingest.domain.faults import Fault, NotAnEvent
+from services.ingest.domain.judge import Judged, Mark, judge
+from services.ingest.domain.outcomes import First, Outcome, decide, settle
+from services.ingest.domain.rules import Door
+from services.ingest.handlers.policies import Policies
+from services.ingest.translate import Sent, under
+
+KEPT, SOUND = ("quarantined", "conflict"), ("accepted", "duplicate")
+JUDGED_PER_TURN = 50
+"""After this many events other requests get their turn of the event loop."""
+
+
+class NotValid(Exception):
+    """Strict handling was asked for, and an event has a fault: nothing was stored. ``faults`` say which."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("not every event is valid, and strict handling was asked for; nothing was stored")
+        self.faults = faults
+
+
+class ForeignSource(Exception):
+    """The caller may send events of its own source only; nothing was stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one event. ``quarantine_id``: where a quarantined or conflicting one is kept."""
+
+    event: Judged
+    outcome: Outcome
+    quarantine_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """The answer to a request: ``position`` is where all of its accepted events and duplicates have been read."""
+
+    position: str
+    results: Sequence[Result]
+
+
+@dataclass
+class Intake:
+    """The door. An accepted event is on the log before ``take`` returns."""
+
+    database: Database
+    bus: Bus
+    clock: Clock
+    zone: ZoneInfo
+    currency: str
+    policies: Policies
+
+    async def take(self, sent: Sent, *, strict: bool, only_source: str | None = None) -> Receipt:
+        """Take events in, in the order sent.
+
+        Raises NotAnEvent, TooDeep, NotValid (if ``strict``) and ForeignSource with nothing stored; LogUnavailable
+        and DatabaseUnavailable with any part of it stored: sending it all again is safe.
+        """
+        judged = await self._judge(sent)
+        if only_source is not None and any(event.source != only_source for event in judged):
+            raise ForeignSource(f"this caller sends events of the source {only_source} only")
+        async with self.database.transaction(readonly=True) as conn:
+            known = await store.firsts(conn, {event.mark.identity for event in judged if event.mark})
+        outcomes = decide(judged, known)
+        if strict and (faults := _faults(sent, judged, outcomes)):
+            raise NotValid(faults)
+        ours = await self._append([e for e, outcome in zip(judged, outcomes, strict=True) if outcome == "accepted"])
+        return await self._record(judged, outcomes, ours, known)
+
+    async def _judge(self, sent: Sent) -> list[Judged]:
+        now = self.clock.now()
+        required = {name: policy.required for name, policy in (await self.policies.current()).items()}
+        door = Door(self.zone, self.currency, now.astimezone(self.zone).date(), required)
+        judged: list[Judged] = []
+        refused: list[Fault] = []
+        for index, raw in enumerate(sent.events):
+            prefix = f"/{index}" if sent.batch else ""
+            try:
+                judged.append(judge(raw, door))
+            except NotAnEvent as error:
+                refused += under(prefix, error.faults)
+            if index % JUDGED_PER_TURN == JUDGED_PER_TURN - 1:
+                await asyncio.sleep(0)
+        if refused:
+            raise NotAnEvent(
+                "not every event is a CloudEvents 1.0 event" if sent.batch else "no CloudEvents event", refused
+            )
+        return judged
+
+    async def _append(self, accepted: Sequence[Judged]) -> dict[bytes, First]:
+        """Put sound events on the log; returns where each identity lies, once all are durable."""
+        by_topic: dict[str, list[tuple[Mark, bytes, bytes]]] = defaultdict(list)
+        for event in accepted:
+            if event.mark and event.object_id:
+                by_topic[event.topic].append((event.mark, event.object_id.encode(), event.raw))
+        places: dict[bytes, First] = {}
+        for topic, records in by_topic.items():
+            with sending(topic, len(records)):
+                headers = (("content-type", STRUCTURED.encode()), ("traceparent", current_traceparent().encode()))
+                ats = await self.bus.append(topic, [Outgoing(key, value, headers) for _, key, value in records])
+            for (mark, _, _), at in zip(records, ats, strict=True):
+                places[mark.identity] = First(mark.content, topic, at.partition.number, at.offset)
+        return places
+
+    async def _record(
+        self,
+        judged: Sequence[Judged],
+        outcomes: Sequence[Outcome],
+        ours: Mapping[bytes, First],
+        known: Mapping[bytes, First],
+    ) -> Receipt:
+        """Keep what the log does not say, in one transaction: identities, the quarantine, what is resolved."""
+        now = self.clock.now()
+        async with self.database.transaction() as conn:
+            stored = await store.remember(conn, ours) if ours else {}
+            outcomes = settle(judged, outcomes, ours, stored)
+            entries = [self._entry(e, o, now) for e, o in zip(judged, outcomes, strict=True) if o in KEPT]
+            kept = await store.keep(conn, entries) if entries else {}
+            if sound := {
+                (e.source, e.id, e.object_id or "") for e, o in zip(judged, outcomes, strict=True) if o in SOUND
+            }:
+                await store.resolve(conn, sorted(sound), now)
+        results = [
+            Result(e, o, kept.get(e.fingerprint(o)) if o in KEPT else None)
+            for e, o in zip(judged, outcomes, strict=True)
+        ]
+        return Receipt(_position(results, {**known, **stored, **ours}), results)
+
+    def _entry(self, event: Judged, outcome: Outcome, now: dt.datetime) -> Entry:
+        return Entry(
+            quarantine_id=self.clock.new_id(),
+            fingerprint=event.fingerprint(outcome),
+            outcome="conflict" if outcome == "conflict" else "quarantined",
+            source=event.source,
+            id=event.id,
+            type=event.type,
+            object_id=event.object_id,
+            received_at=now,
+            event=event.raw,
+            faults=event.faults,
+        )
+
+
+def _faults(sent: Sent, judged: Sequence[Judged], outcomes: Sequence[Outcome]) -> list[Fault]:
+    """The faults of what would be quarantined, with pointers into the request's body."""
+    found: list[Fault] = []
+    for index, (event, outcome) in enumerate(zip(judged, outcomes, strict=True)):
+        if outcome == "quarantined":
+            found += under(f"/{index}" if sent.batch else "", event.faults)
+    return found
+
+
+def _position(results: Sequence[Result], firsts: Mapping[bytes, First]) -> str:
+    """Where everything that counts of this request has been read: what it brought, and what was there before."""
+    marks = [result.event.mark for result in results if result.outcome in SOUND and result.event.mark]
+    places = [firsts[mark.identity] for mark in marks]
+    return format_positions(after(At(Partition(p.topic, p.partition), p.offset) for p in places))

@@ -1,0 +1,23 @@
+"""HTTP → use case → HTTP."""
+
+from __future__ import annotations
+
+from services.ingest.domain.faults import NotAnEvent
+from services.ingest.domain.text import TooDeep
+from services.ingest.handlers.accept import ForeignSource
+from services.ingest.handlers.policies import PolicyChanged, PolicyNotValid, UnknownEventType
+from services.ingest.handlers.quarantine import UnknownEntry
+from services.ingest.translate import EventTooLarge, TooManyEvents, UnsupportedMediaType
+
+ERROR_STATUS: dict[type[Exception], int] = {
+    NotAnEvent: 400,
+    ForeignSource: 403,
+    UnknownEntry: 404,
+    UnknownEventType: 404,
+    PolicyChanged: 412,
+    EventTooLarge: 413,
+    TooManyEvents: 413,
+    TooDeep: 413,
+    UnsupportedMediaType: 415,
+    PolicyNotValid: 422,
+}

@@ -1,0 +1,52 @@
+"""The composition root: ``python -m services.kpi api | worker | relay | migrate | check``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from chassis import process
+from chassis.app import Service
+from chassis.bus import Bus
+from chassis.clock import Clock
+from chassis.db import connect
+from chassis.outbox import Relay
+from chassis.tokens import Verifier
+from services.kpi.app import create_app
+from services.kpi.consumers import inboxes
+from services.kpi.handlers.announce import Announcer
+from services.kpi.handlers.define import publish_shipped
+from services.kpi.routes.asking import Deps
+from services.kpi.settings import KpiSettings
+
+SCHEMA = "kpi"
+MIGRATIONS = Path(__file__).parent / "migrations"
+SHIPPED = Path(__file__).parent / "definitions"
+
+
+async def build(settings: KpiSettings, *, bus: Bus, clock: Clock, verifier: Verifier) -> Service:
+    """Open the database, publish the shipped definitions, and put the service together. Raises DatabaseUnavailable."""
+    database = await connect(settings.database_url, SCHEMA, settings.connections_max)
+    async with database.transaction() as conn:
+        await publish_shipped(conn, shipped(), clock.now())
+    readers = inboxes(bus, database, clock, settings.zone_info, settings.batch_records_max)
+    app = create_app(Deps(database, bus, clock, verifier, settings.zone_info))
+    loops = {
+        "worker": process.together(*(r.run for r in readers)),
+        "relay": process.together(Announcer(database, clock).run, Relay(bus, database).run),
+    }
+    return Service("kpi", app, loops, database.close)
+
+
+def shipped() -> list[Mapping[str, Any]]:
+    """The KPI definitions that come with Merit, those that others are made of first."""
+    bodies = [yaml.safe_load(p.read_text(encoding="utf-8")) for p in sorted(SHIPPED.glob("*.yaml"))]
+    return sorted(bodies, key=lambda body: (body["kind"] == "growth", body["key"]))
+
+
+if __name__ == "__main__":
+    sys.exit(process.main(SCHEMA, KpiSettings, build, MIGRATIONS, ("worker", "relay")))

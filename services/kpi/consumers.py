@@ -1,0 +1,36 @@
+"""Which use case takes which topic, and what happens to a record that it cannot take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from chassis.bus import Bus, Record
+from chassis.clock import Clock
+from chassis.db import Connection, Database
+from chassis.inbox import Inbox, OnError
+from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE, TARGETS
+from services.kpi.domain.errors import Malformed
+from services.kpi.handlers.apply_directory import apply_people, apply_targets
+from services.kpi.handlers.apply_events import apply_events
+
+ON_ERROR: dict[type[Exception], OnError] = {Malformed: OnError.PARK}
+
+
+def inboxes(bus: Bus, database: Database, clock: Clock, zone: ZoneInfo, batch_records_max: int) -> list[Inbox]:
+    """One reader for sales events, one for what the other services decide."""
+
+    async def sales(conn: Connection, records: Sequence[Record]) -> None:
+        await apply_events(conn, records, zone)
+
+    async def decisions(conn: Connection, records: Sequence[Record]) -> None:
+        if people := [r for r in records if r.partition.topic == DIRECTORY_PEOPLE.name]:
+            await apply_people(conn, people)
+        if targets := [r for r in records if r.partition.topic == TARGETS.name]:
+            await apply_targets(conn, targets)
+
+    decided = [DIRECTORY_PEOPLE.name, TARGETS.name]
+    return [
+        Inbox(bus, database, clock, "kpi", [CRM_SALES.name], sales, ON_ERROR, batch_records_max),
+        Inbox(bus, database, clock, "kpi-decisions", decided, decisions, ON_ERROR, batch_records_max),
+    ]

@@ -1,0 +1,23 @@
+"""kpi's HTTP: definitions, values, attainment, data quality and verification."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from services.kpi.domain.definitions import BadDefinition
+from services.kpi.domain.errors import BadQuestion, KpiNotFound, NotYet, SubjectNotFound
+from services.kpi.domain.periods import BadPeriod
+from services.kpi.routes import definitions, quality, targets, values
+
+ERROR_STATUS: dict[type[Exception], int] = {
+    KpiNotFound: 404,
+    SubjectNotFound: 404,
+    BadDefinition: 422,
+    BadPeriod: 422,
+    BadQuestion: 422,
+    NotYet: 503,
+}
+
+router = APIRouter()
+for part in (definitions, values, targets, quality):
+    router.include_router(part.router)

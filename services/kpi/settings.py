@@ -1,0 +1,15 @@
+"""kpi's settings, from the environment with the prefix KPI_."""
+
+from __future__ import annotations
+
+from pydantic_settings import SettingsConfigDict
+
+from chassis.settings import ServiceSettings
+
+
+class KpiSettings(ServiceSettings):
+    """What kpi needs to know; ``batch_records_max`` bounds one transaction of the worker."""
+
+    model_config = SettingsConfigDict(env_prefix="KPI_")
+
+    batch_records_max: int = 2_000

@@ -1,0 +1,38 @@
+"""What verification compares: facts as they are kept, and slices beside their recomputation."""
+
+from __future__ import annotations
+
+import msgspec
+
+from chassis.db import Connection
+from services.kpi.domain.definitions import Measure
+from services.kpi.domain.facts import Fact
+from services.kpi.domain.sql import Params, contributions
+
+
+async def facts_of_partition(conn: Connection, partition: int) -> list[Fact]:
+    """All facts of the orders of a partition."""
+    rows = await conn.fetch(
+        "select order_id, entry, line, is_order, rep_id, day, order_day, amount, customer_id, territory, currency,"
+        " attributes::text as attributes from order_fact where partition = $1",
+        partition,
+    )
+    return [Fact(**dict(r) | {"attributes": msgspec.json.decode(r["attributes"])}) for r in rows]
+
+
+async def slices_that_differ(conn: Connection, measure: Measure) -> tuple[int, list[str]]:
+    """How many slices a measure should have, and the places where what is kept is not what the facts give."""
+    params = Params()
+    made = f"select * from ({contributions([measure], params)}) c where n0 > 0"
+    rows = await conn.fetch(
+        f"with made as ({made}), kept as (select * from slice where measure_id = {params.add(measure.id, 'text')})"
+        " select m.kind, m.subject, m.day, k.kind as kept_kind, k.subject as kept_subject, k.day as kept_day"
+        " from made m full join kept k on k.kind = m.kind and k.subject = m.subject and k.day = m.day"
+        " and k.partition = m.partition where (m.v0, m.n0) is distinct from (k.value, k.facts) limit 20",
+        *params,
+    )
+    wrong = [
+        f"{r['kind'] or r['kept_kind']} {r['subject'] or r['kept_subject']} {r['day'] or r['kept_day']}" for r in rows
+    ]
+    examined: int = await conn.fetchval("select count(*) from slice where measure_id = $1", measure.id)
+    return examined, wrong

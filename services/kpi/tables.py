@@ -1,0 +1,189 @@
+"""kpi's tables: the schema of record, which a test holds against the migrations."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, Index, Numeric
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from chassis.db import INSTANT
+from chassis.dead_letters import DeadLetterColumns
+from chassis.inbox import PositionColumns
+from chassis.outbox import OutboxColumns
+
+
+class KpiTable(SQLModel, registry=registry()):
+    """The root of kpi's tables: a registry of its own, so that no other service's names collide with them."""
+
+
+class Position(PositionColumns, KpiTable, table=True):
+    """How far each partition was read."""
+
+    __tablename__ = "position"
+
+
+class Outbox(OutboxColumns, KpiTable, table=True):
+    """Announcements that wait for the relay."""
+
+    __tablename__ = "outbox"
+
+
+class DeadLetter(DeadLetterColumns, KpiTable, table=True):
+    """Records that could not be handled."""
+
+    __tablename__ = "dead_letter"
+
+
+class Seen(KpiTable, table=True):
+    """The identity of every accepted event, for ever: 16 bytes of (object, source, id), 16 of its content."""
+
+    __tablename__ = "seen"
+    identity: bytes = Field(primary_key=True)
+    content: bytes
+
+
+class Conflict(KpiTable, table=True):
+    """An event whose identity another content holds: kept and shown, never applied."""
+
+    __tablename__ = "conflict"
+    topic: str = Field(primary_key=True)
+    partition: int = Field(primary_key=True)
+    record_offset: int = Field(primary_key=True, sa_type=BigInteger)
+    object_id: str
+    source: str
+    id: str
+    received_at: dt.datetime = Field(sa_type=INSTANT)
+
+
+class OrderHistoryRow(KpiTable, table=True):
+    """What is known of each order (contracts.orders), packed; the rest of the row is there to be listed."""
+
+    __tablename__ = "order_history"
+    __table_args__ = (
+        Index("order_history_waiting", "order_id", postgresql_where="status = 'waiting'"),
+        Index("order_history_excess", "order_id", postgresql_where="refund_excess > 0"),
+    )
+    order_id: str = Field(primary_key=True)
+    partition: int
+    packed: bytes
+    status: str
+    refund_excess: Decimal = Field(sa_type=Numeric)
+    received_at: dt.datetime = Field(sa_type=INSTANT)
+
+
+class OrderFact(KpiTable, table=True):
+    """What each credit of an order or a refund adds to a day (domain.facts.Fact)."""
+
+    __tablename__ = "order_fact"
+    __table_args__ = (
+        Index("order_fact_rep", "rep_id", "day"),
+        Index("order_fact_territory", "territory", "day"),
+        Index("order_fact_day", "day"),
+    )
+    order_id: str = Field(primary_key=True)
+    entry: str = Field(primary_key=True)
+    line: int = Field(primary_key=True)
+    partition: int
+    is_order: bool
+    rep_id: str | None
+    day: dt.date
+    order_day: dt.date
+    amount: Decimal = Field(sa_type=Numeric)
+    customer_id: str | None
+    territory: str | None
+    currency: str
+    attributes: dict[str, Any] = Field(sa_type=JSONB)
+
+
+class Slice(KpiTable, table=True):
+    """An additive measure of a subject on a day, per partition: no row has two writers. ``facts`` rows made it."""
+
+    __tablename__ = "slice"
+    __table_args__ = (Index("slice_empty", "measure_id", postgresql_where="facts = 0"),)
+    measure_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    day: dt.date = Field(primary_key=True)
+    partition: int = Field(primary_key=True)
+    value: Decimal = Field(sa_type=Numeric)
+    facts: int = Field(sa_type=BigInteger)
+
+
+class Changed(KpiTable, table=True):
+    """A mark: facts of this subject and day changed, and its values wait to be announced. Drained by deletion."""
+
+    __tablename__ = "changed"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    kind: str
+    subject: str
+    day: dt.date
+    reason: int
+    traceparent: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class AnnouncedValue(KpiTable, table=True):
+    """The newest announced version of each value."""
+
+    __tablename__ = "announced_value"
+    kpi: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    grain: str = Field(primary_key=True)
+    period_from: dt.date = Field(primary_key=True)
+    definition_version: int
+    version: int
+    value: str | None
+    reason: str
+    announced_at: dt.datetime = Field(sa_type=INSTANT)
+
+
+class DefinitionVersion(KpiTable, table=True):
+    """Every published version of a KPI's definition; the highest is in force."""
+
+    __tablename__ = "definition"
+    key: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    body: dict[str, Any] = Field(sa_type=JSONB)
+    published_at: dt.datetime = Field(sa_type=INSTANT)
+    published_by: str
+
+
+class PersonRow(KpiTable, table=True):
+    """The directory's newest word on each person (contracts.directory.Person)."""
+
+    __tablename__ = "person"
+    person_id: str = Field(primary_key=True)
+    version: int
+    body: bytes
+
+
+class SpanRow(KpiTable, table=True):
+    """Whose facts count for whom, and when (domain.spans)."""
+
+    __tablename__ = "span"
+    __table_args__ = (Index("span_person", "person_id", "valid_from"),)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    person_id: str = Field(primary_key=True)
+    valid_from: dt.date = Field(primary_key=True)
+    valid_to: dt.date
+
+
+class TargetRow(KpiTable, table=True):
+    """The newest version of each target (contracts.incentive.Target)."""
+
+    __tablename__ = "target"
+    target_id: str = Field(primary_key=True)
+    kpi: str
+    subject_kind: str
+    subject: str = Field(index=True)
+    valid_from: dt.date
+    valid_to: dt.date
+    version: int
+    value: Decimal = Field(sa_type=Numeric)
+    currency: str | None

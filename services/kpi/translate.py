@@ -1,0 +1,63 @@
+"""Between the contracts and kpi's own words: records of the log in, announced values and answers out."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+
+from chassis.bus import Record
+from chassis.outbox import Announcement
+from contracts import envelope, orders, sales
+from contracts.directory import Person
+from contracts.envelope import Envelope
+from contracts.incentive import Target
+from contracts.kpi import VALUE_CHANGED, ValueChanged
+from contracts.topics import KPI_VALUES
+from services.kpi.domain.errors import Malformed
+
+SOURCE = "/merit/kpi"
+_person = msgspec.json.Decoder(Person).decode
+_target = msgspec.json.Decoder(Target).decode
+
+
+def read_event(record: Record) -> tuple[Envelope, sales.OrderEvent]:
+    """An order event. Raises Malformed: nothing of the kind comes through our door."""
+    try:
+        event = envelope.decode(record.value)
+        data = orders.read(event)
+    except (msgspec.DecodeError, KeyError) as error:
+        raise Malformed(f"no order event: {error}") from error
+    if event.time is None:
+        raise Malformed("an order event without a time")
+    return event, data
+
+
+def read_person(record: Record) -> Person:
+    """A person of the directory. Raises Malformed."""
+    try:
+        return _person(envelope.decode(record.value).data)
+    except msgspec.DecodeError as error:
+        raise Malformed(f"no person: {error}") from error
+
+
+def read_target(record: Record) -> Target:
+    """A target. Raises Malformed."""
+    try:
+        return _target(envelope.decode(record.value).data)
+    except msgspec.DecodeError as error:
+        raise Malformed(f"no target: {error}") from error
+
+
+def value_changed(value: ValueChanged, now: dt.datetime) -> Announcement:
+    """A new version of a value, for ``kpi-values``; its id names value and version, so that a resend is a duplicate."""
+    name = (value.kpi, value.definition_version, value.subject_kind, value.subject, value.grain, value.period_from)
+    event = envelope.encode(
+        type=VALUE_CHANGED,
+        source=SOURCE,
+        id="/".join([*map(str, name), str(value.version)]),
+        time=now,
+        subject=value.subject[:256],
+        data=value,
+    )
+    return Announcement(KPI_VALUES.name, value.subject, event)

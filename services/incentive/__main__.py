@@ -1,0 +1,37 @@
+"""The composition root: ``python -m services.incentive api | worker | relay | migrate | check``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from chassis import process
+from chassis.app import Service
+from chassis.bus import Bus
+from chassis.clock import Clock
+from chassis.db import connect
+from chassis.outbox import Relay
+from chassis.tokens import Verifier
+from services.incentive.app import create_app
+from services.incentive.consumers import inboxes
+from services.incentive.handlers.settle import Settler
+from services.incentive.routes.asking import Deps
+from services.incentive.settings import IncentiveSettings
+
+SCHEMA = "incentive"
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+
+async def build(settings: IncentiveSettings, *, bus: Bus, clock: Clock, verifier: Verifier) -> Service:
+    """Open the database and put the service together. Raises DatabaseUnavailable."""
+    database = await connect(settings.database_url, SCHEMA, settings.connections_max)
+    readers = inboxes(bus, database, clock, settings.zone_info, settings.batch_records_max)
+    loops = {
+        "worker": process.together(*(reader.run for reader in readers)),
+        "relay": process.together(Settler(database, clock).run, Relay(bus, database).run),
+    }
+    return Service("incentive", create_app(Deps(database, clock, verifier)), loops, database.close)
+
+
+if __name__ == "__main__":
+    sys.exit(process.main(SCHEMA, IncentiveSettings, build, MIGRATIONS, ("worker", "relay")))

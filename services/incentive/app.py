@@ -1,0 +1,29 @@
+"""incentive's HTTP application."""
+
+from __future__ import annotations
+
+from fastapi import FastAPI
+
+from chassis import app as chassis_app
+from services.incentive.routes import ERROR_STATUS, router
+from services.incentive.routes.asking import Deps
+
+
+def create_app(deps: Deps) -> FastAPI:
+    """The application; ready when the database answers."""
+
+    async def ready() -> None:
+        async with deps.database.transaction() as conn:
+            await conn.execute("select 1 from position limit 1")
+
+    app = chassis_app.create(
+        "Merit incentive",
+        "Targets, plans, earnings and the ledger.",
+        verifier=deps.verifier,
+        clock=deps.clock,
+        ready=ready,
+        error_status=ERROR_STATUS,
+    )
+    app.state.deps = deps
+    app.include_router(router)
+    return app

@@ -1,0 +1,37 @@
+"""Which use case takes which topic, and what happens to a record that it cannot take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zoneinfo import ZoneInfo
+
+from chassis.bus import Bus, Record
+from chassis.clock import Clock
+from chassis.db import Connection, Database
+from chassis.inbox import Inbox, OnError
+from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE
+from services.incentive.domain.errors import Malformed
+from services.incentive.handlers.learn import learn_orders, learn_people
+
+ON_ERROR: dict[type[Exception], OnError] = {Malformed: OnError.PARK}
+
+
+def inboxes(bus: Bus, database: Database, clock: Clock, zone: ZoneInfo, batch_records_max: int) -> list[Inbox]:
+    """One reader for sales events, one for the directory."""
+
+    async def sales(conn: Connection, records: Sequence[Record]) -> None:
+        await learn_orders(conn, records, zone)
+
+    return [
+        Inbox(bus, database, clock, "incentive", [CRM_SALES.name], sales, ON_ERROR, batch_records_max),
+        Inbox(
+            bus,
+            database,
+            clock,
+            "incentive-directory",
+            [DIRECTORY_PEOPLE.name],
+            learn_people,
+            ON_ERROR,
+            batch_records_max,
+        ),
+    ]

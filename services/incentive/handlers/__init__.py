@@ -1,0 +1,1 @@
+"""incentive's use cases: load, decide, save and announce in one transaction."""

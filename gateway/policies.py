@@ -1,0 +1,102 @@
+"""Who may use which route: the one table. A route without a line here does not exist for the outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from contracts.access import PERMISSIONS
+
+PUBLIC = "PUBLIC"
+"""Stands where a permission would: no token is asked for."""
+GATEWAY = "gateway"
+"""Stands where a service would: the gateway answers itself."""
+TOKEN_BYTES_MAX = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A route, the service that answers it, and the permission that it needs (or PUBLIC).
+
+    ``path`` is a template: ``{name}`` stands for one segment. ``body_bytes_max`` None means the gateway's own limit.
+    """
+
+    method: str
+    path: str
+    service: str
+    permission: str
+    body_bytes_max: int | None = None
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+class PolicyInvalid(Exception):
+    """The table contradicts itself, or names what does not exist: the gateway does not start."""
+
+
+POLICIES: tuple[Policy, ...] = (
+    # ingest: events come in, and what could not be accepted waits
+    Policy("POST", "/v1/events", "ingest", "events.send"),
+    Policy("GET", "/v1/quarantine", "ingest", "quarantine.read"),
+    Policy("GET", "/v1/quarantine/{quarantine_id}", "ingest", "quarantine.read"),
+    Policy("GET", "/v1/event-types", "ingest", "event_types.read"),
+    Policy("GET", "/v1/event-types/{type}", "ingest", "event_types.read"),
+    Policy("PUT", "/v1/event-types/{type}", "ingest", "event_types.write"),
+    Policy("GET", "/v1/verification/events", "ingest", "operations.read"),
+    # kpi: definitions, values, attainment, and what is doubtful in the data
+    Policy("GET", "/v1/kpis", "kpi", "kpis.read"),
+    Policy("GET", "/v1/kpis/{key}", "kpi", "kpis.read"),
+    Policy("PUT", "/v1/kpis/{key}", "kpi", "kpis.define"),
+    Policy("GET", "/v1/kpis/{key}/values", "kpi", "kpis.read"),
+    Policy("GET", "/v1/data-quality", "kpi", "data_quality.read"),
+    Policy("GET", "/v1/targets/attainment", "kpi", "targets.read"),
+    Policy("GET", "/v1/verification/kpis", "kpi", "operations.read"),
+    # incentive: targets, plans, parameters, earnings and the ledger
+    Policy("POST", "/v1/targets", "incentive", "targets.write"),
+    Policy("GET", "/v1/targets", "incentive", "targets.read"),
+    Policy("POST", "/v1/payee-parameters", "incentive", "parameters.write"),
+    Policy("GET", "/v1/payee-parameters", "incentive", "parameters.read"),
+    Policy("GET", "/v1/plans", "incentive", "plans.read"),
+    Policy("POST", "/v1/plans/validate", "incentive", "plans.write"),
+    Policy("GET", "/v1/plans/{key}", "incentive", "plans.read"),
+    Policy("PUT", "/v1/plans/{key}", "incentive", "plans.write"),
+    Policy("GET", "/v1/earnings", "incentive", "earnings.read"),
+    Policy("GET", "/v1/earnings/lines", "incentive", "earnings.read"),
+    Policy("GET", "/v1/earnings/lines/{line_id}", "incentive", "earnings.read"),
+    Policy("GET", "/v1/earnings/lines/{line_id}/trace", "incentive", "earnings.read"),
+    Policy("GET", "/v1/ledger/balance", "incentive", "earnings.read"),
+    Policy("GET", "/v1/verification/ledger", "incentive", "operations.read"),
+    Policy("GET", "/v1/verification/awards", "incentive", "operations.read"),
+    # auth: people, credentials and tokens
+    Policy("POST", "/v1/people", "auth", "people.write"),
+    Policy("GET", "/v1/people", "auth", "people.read"),
+    Policy("GET", "/v1/people/{person_id}", "auth", "people.read"),
+    Policy("POST", "/v1/teams", "auth", "people.write"),
+    Policy("GET", "/v1/teams", "auth", "people.read"),
+    Policy("POST", "/v1/memberships", "auth", "people.write"),
+    Policy("GET", "/v1/memberships", "auth", "people.read"),
+    Policy("GET", "/v1/roles", "auth", "people.read"),
+    Policy("POST", "/v1/clients", "auth", "clients.write"),
+    Policy("POST", "/oauth/token", "auth", PUBLIC, body_bytes_max=TOKEN_BYTES_MAX),
+    Policy("GET", "/.well-known/jwks.json", "auth", PUBLIC),
+    Policy("GET", "/.well-known/oauth-authorization-server", "auth", PUBLIC),
+    # the gateway's own
+    Policy("GET", "/openapi.json", GATEWAY, PUBLIC),
+    Policy("GET", "/docs", GATEWAY, PUBLIC),
+    Policy("GET", "/docs/docs.js", GATEWAY, PUBLIC),
+    Policy("GET", "/docs/docs.css", GATEWAY, PUBLIC),
+    Policy("GET", "/livez", GATEWAY, PUBLIC),
+    Policy("GET", "/readyz", GATEWAY, PUBLIC),
+)
+
+
+def check(policies: Iterable[Policy]) -> None:
+    """Raise PolicyInvalid for a permission that does not exist, or for a route that stands twice."""
+    seen: set[tuple[str, str]] = set()
+    for policy in policies:
+        if policy.permission != PUBLIC and policy.permission not in PERMISSIONS:
+            raise PolicyInvalid(f"{policy}: there is no permission {policy.permission!r}")
+        if (policy.method, policy.path) in seen:
+            raise PolicyInvalid(f"{policy} stands twice")
+        seen.add((policy.method, policy.path))

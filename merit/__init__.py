@@ -1,0 +1,1 @@
+"""The single-machine product: command line, embedded PostgreSQL, all services in one process, the CSV importer."""

@@ -1,0 +1,159 @@
+"""A service in another process: its answers come through as they are, its failures as problems."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+import pytest
+import uvicorn
+
+from chassis.requests import Trace
+from gateway import own, proxy
+from gateway.__main__ import build_for_cluster
+from gateway.app import Gateway, Limits
+from gateway.policies import POLICIES
+from gateway.settings import GatewaySettings
+
+TARGETS = "targets.read:all targets.write:all"
+
+
+@asynccontextmanager
+async def served(app: Any) -> AsyncIterator[str]:
+    """An application behind a real socket, at a free port of this machine."""
+    config = uvicorn.Config(app, "127.0.0.1", 0, lifespan="off", log_config=None)
+    server = uvicorn.Server(config)
+    task = asyncio.create_task(server.serve())
+    while not server.started:
+        await asyncio.sleep(0.01)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    yield f"http://127.0.0.1:{port}"
+    server.should_exit = True
+    await task
+
+
+Through = Callable[..., Awaitable[Any]]
+
+
+@pytest.fixture
+async def through(edge: Any, verifier: Any) -> AsyncIterator[Through]:
+    """Makes the edge reach incentive over HTTP at an address."""
+    client = proxy.client(4)
+    opened: list[httpx.AsyncClient] = []
+
+    async def make(url: str, patience: httpx.Timeout = proxy.TIMEOUT) -> Any:
+        upstreams = {**edge.services, "incentive": proxy.Proxy("incentive", url, client, patience)}
+        gateway = Gateway(POLICIES, upstreams, own.routes(POLICIES, upstreams), verifier, Limits())
+        app = Trace(gateway, verifier.clock)
+        edge.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://edge")
+        opened.append(edge.http)
+        return edge
+
+    yield make
+    for http in opened:
+        await http.aclose()
+    await client.aclose()
+
+
+async def test_requests_go_through_whole_and_answers_come_back(edge: Any, through: Through) -> None:
+    async with served(edge.services["incentive"]) as url:
+        far = await through(url)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(40):
+                yield b"x" * 10_000
+
+        answer = await far.ask("POST", "/v1/targets?a=%C3%A4&b=1+2", TARGETS, content=chunks())
+        reached = answer.json()
+        assert (reached["method"], reached["path"], reached["query"]) == ("POST", "/v1/targets", "a=%C3%A4&b=1+2")
+        assert reached["body_bytes"] == 400_000
+        headers = dict(reached["headers"])
+        assert headers["host"] == url.removeprefix("http://")
+        assert headers["traceparent"] == answer.headers["traceparent"]
+        assert answer.headers["x-content-type-options"] == "nosniff"
+        assert (await far.ask("GET", "/v1/plans/a%20b%3Fc%23d", "plans.read:all")).json()["path"] == "/v1/plans/a b?c#d"
+        assert (await far.ask("GET", "/v1/targets", "targets.read:all")).json()["body_bytes"] == 0
+        assert (await far.ask("GET", "/readyz")).json()["services"]["incentive"] == "ok"
+
+
+async def test_a_body_over_the_limit_does_not_reach_the_service(edge: Any, through: Through) -> None:
+    async with served(edge.services["incentive"]) as url:
+        far = await through(url)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(100):
+                yield b"x" * 100_000
+
+        answer = await far.ask("POST", "/v1/targets", TARGETS, content=chunks())
+        assert (answer.status_code, answer.json()["title"]) == (413, "Too large")
+        assert edge.services["incentive"].seen == []
+
+
+async def test_a_service_that_is_down_is_a_503_and_the_others_go_on(through: Through) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    far = await through(url)
+    answer = await far.ask("GET", "/v1/targets", TARGETS)
+    assert answer.status_code == 503
+    assert answer.headers["retry-after"]
+    assert "127.0.0.1" not in answer.text
+    assert (await far.ask("GET", "/v1/kpis", "kpis.read:all")).status_code == 200
+    assert (await far.ask("GET", "/readyz")).json() == {
+        "status": "degraded",
+        "services": {"ingest": "ok", "kpi": "ok", "incentive": "unavailable", "auth": "ok"},
+    }
+    assert (await far.ask("GET", "/openapi.json")).status_code == 503
+
+
+async def test_a_service_that_hangs_up_is_a_503_to_be_sent_again(through: Through) -> None:
+    async def hang_up(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.close()
+
+    server = await asyncio.start_server(hang_up, "127.0.0.1", 0)
+    far = await through(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    answer = await far.ask("GET", "/v1/targets", TARGETS)
+    assert (answer.status_code, answer.json()["detail"]) == (
+        503,
+        "incentive broke off before it answered: send it again",
+    )
+    assert answer.headers["retry-after"]
+    server.close()
+    await server.wait_closed()
+
+
+async def test_a_service_that_says_nothing_is_a_504(through: Through) -> None:
+    waiting = asyncio.Event()
+
+    async def silence(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await waiting.wait()
+        writer.close()
+
+    server = await asyncio.start_server(silence, "127.0.0.1", 0)
+    far = await through(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", httpx.Timeout(0.2))
+    answer = await far.ask("GET", "/v1/targets", TARGETS)
+    assert (answer.status_code, answer.json()["detail"]) == (504, "incentive did not answer in time")
+    waiting.set()
+    server.close()
+    await server.wait_closed()
+
+
+async def test_the_gateway_of_a_cluster_starts_before_its_services(verifier: Any) -> None:
+    settings = GatewaySettings(
+        ingest_url="http://127.0.0.1:9",
+        kpi_url="http://127.0.0.1:9",
+        incentive_url="http://127.0.0.1:9",
+        auth_url="http://127.0.0.1:9",
+    )
+    service = build_for_cluster(settings, verifier.clock)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app=service.app), base_url="http://edge") as http:
+        assert (await http.get("/livez")).status_code == 200
+        assert (await http.get("/readyz")).status_code == 503
+        assert (await http.get("/v1/kpis", headers={"authorization": "Bearer a.b.c"})).status_code == 401
+    assert service.close is not None
+    await service.close()

@@ -1,0 +1,106 @@
+"""A kpi database with its migrations and shipped definitions, and events written by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import itertools
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from chassis import db
+from chassis.bus import Partition, Record, partition_of
+from chassis.db import Database
+from contracts import directory, envelope
+from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE
+from services.kpi.__main__ import MIGRATIONS, SCHEMA, shipped
+from services.kpi.handlers.define import publish_shipped
+
+ZONE = ZoneInfo("America/New_York")
+NOW = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
+
+
+@pytest.fixture(scope="module")
+async def kpi(new_database: Any) -> AsyncIterator[Database]:
+    """An empty kpi with the shipped definitions."""
+    dsn = await new_database()
+    await db.prepare(dsn, SCHEMA, "secret")
+    await asyncio.to_thread(db.migrate, dsn, SCHEMA, MIGRATIONS)
+    database = await db.connect(dsn, SCHEMA)
+    async with database.transaction() as conn:
+        await publish_shipped(conn, shipped(), NOW)
+    yield database
+    await database.close()
+
+
+_offsets = itertools.count()
+
+
+def record_of(event: dict[str, Any], appended_at: dt.datetime = NOW) -> Record:
+    """The event as a record of crm-sales."""
+    key = event["data"]["order_id"].encode()
+    partition = Partition(CRM_SALES.name, partition_of(key, CRM_SALES.partitions))
+    return Record(partition, next(_offsets), key, json.dumps(event).encode(), (), appended_at)
+
+
+def event_of(kind: str, id: str, time: str, source: str = "crm", **data: Any) -> dict[str, Any]:
+    """A CloudEvent ``crm.order.KIND.v1``."""
+    return {
+        "specversion": "1.0",
+        "type": f"crm.order.{kind}.v1",
+        "source": source,
+        "id": id,
+        "time": time,
+        "data": data,
+    }
+
+
+def person_record(person_id: str, version: int, *places: tuple[str, str, str, str | None]) -> Record:
+    """A person as auth announces them; places are (kind, of, from, to)."""
+    memberships = [
+        directory.Membership(k, of, dt.date.fromisoformat(since), dt.date.fromisoformat(to) if to else None)  # type: ignore[arg-type]
+        for k, of, since, to in places
+    ]
+    person = directory.Person(person_id, version, memberships=memberships)
+    value = envelope.encode(
+        type=directory.PERSON, source="/merit/auth", id=f"{person_id}/{version}", time=NOW, data=person
+    )
+    return Record(Partition(DIRECTORY_PEOPLE.name, 0), next(_offsets), person_id.encode(), value, (), NOW)
+
+
+@pytest.fixture(scope="session")
+def record() -> Callable[..., Record]:
+    return record_of
+
+
+@pytest.fixture(scope="session")
+def event() -> Callable[..., dict[str, Any]]:
+    return event_of
+
+
+@pytest.fixture(scope="session")
+def person() -> Callable[..., Record]:
+    return person_record
+
+
+@pytest.fixture(scope="session")
+def zone() -> ZoneInfo:
+    return ZONE
+
+
+@pytest.fixture
+async def clean(kpi: Database) -> Database:
+    """The same database without any event, person or announcement."""
+    async with kpi.transaction() as conn:
+        for table in ("seen", "conflict", "order_history", "order_fact", "slice", "changed", "announced_value"):
+            await conn.execute(f"delete from {table}")
+        for table in ("person", "span", "target", "outbox", "position"):
+            await conn.execute(f"delete from {table}")
+    return kpi
+
+
+Events = Sequence[dict[str, Any]]

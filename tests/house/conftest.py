@@ -17,11 +17,12 @@ EXACT = ("domain", "store", "translate.py", "store.py", "tables.py")
 
 
 def files() -> list[Path]:
-    """Every file of the project: what hidden folders hold (environments, caches, history) is not of it."""
+    """Every file of the project: what hidden folders hold (environments, caches, history) is not of it, nor is the
+    file ``.git`` by which a linked work tree points to its history."""
     found = []
     for folder, folders, names in os.walk(ROOT):
         folders[:] = sorted(f for f in folders if f == ".ci" or not (f.startswith(".") or f in NOT_OURS))
-        found += [Path(folder, name) for name in sorted(names)]
+        found += [Path(folder, name) for name in sorted(names) if name != ".git"]
     return found
 
 

@@ -1,4 +1,4 @@
-"""The tables of ingest, on a registry of its own; written to by ``store.py`` alone."""
+"""The tables of ingest, on a registry of its own; written to by ``store`` alone."""
 
 from __future__ import annotations
 

@@ -15,13 +15,13 @@ from chassis.db import Database
 from chassis.messaging import sending
 from chassis.telemetry import current_traceparent
 from contracts.envelope import STRUCTURED
-from services.ingest import store
 from services.ingest.domain.entries import Entry
 from services.ingest.domain.faults import Fault, NotAnEvent
 from services.ingest.domain.judge import Judged, Mark, judge
 from services.ingest.domain.outcomes import First, Outcome, decide, settle
 from services.ingest.domain.rules import Door
 from services.ingest.handlers.policies import Policies
+from services.ingest.store import quarantine, seen
 from services.ingest.translate import Sent, under
 
 KEPT, SOUND = ("quarantined", "conflict"), ("accepted", "duplicate")
@@ -79,7 +79,7 @@ class Intake:
         if only_source is not None and any(event.source != only_source for event in judged):
             raise ForeignSource(f"this caller sends events of the source {only_source} only")
         async with self.database.transaction(readonly=True) as conn:
-            known = await store.firsts(conn, {event.mark.identity for event in judged if event.mark})
+            known = await seen.firsts(conn, {event.mark.identity for event in judged if event.mark})
         outcomes = decide(judged, known)
         if strict and (faults := _faults(sent, judged, outcomes)):
             raise NotValid(faults)
@@ -131,14 +131,14 @@ class Intake:
         """Keep what the log does not say, in one transaction: identities, the quarantine, what is resolved."""
         now = self.clock.now()
         async with self.database.transaction() as conn:
-            stored = await store.remember(conn, ours) if ours else {}
+            stored = await seen.remember(conn, ours) if ours else {}
             outcomes = settle(judged, outcomes, ours, stored)
             entries = [self._entry(e, o, now) for e, o in zip(judged, outcomes, strict=True) if o in KEPT]
-            kept = await store.keep(conn, entries) if entries else {}
+            kept = await quarantine.keep(conn, entries) if entries else {}
             if sound := {
                 (e.source, e.id, e.object_id or "") for e, o in zip(judged, outcomes, strict=True) if o in SOUND
             }:
-                await store.resolve(conn, sorted(sound), now)
+                await quarantine.resolve(conn, sorted(sound), now)
         results = [
             Result(e, o, kept.get(e.fingerprint(o)) if o in KEPT else None)
             for e, o in zip(judged, outcomes, strict=True)

@@ -9,9 +9,9 @@ from chassis.clock import Clock
 from chassis.db import Database
 from contracts.json_schema import event_schema
 from contracts.topics import ACCEPTED_FROM_CRM
-from services.ingest import store
 from services.ingest.domain.entries import NO_POLICY, Policy, policy_faults
 from services.ingest.domain.faults import Fault
+from services.ingest.store import policies as stored
 
 FRESH_SECONDS = 1.0
 """A policy that another process has set is in force here after this long; one that is set here, at once."""
@@ -67,7 +67,7 @@ class Policies:
         now = self.clock.monotonic()
         if now - self._asked_at >= FRESH_SECONDS:
             async with self.database.transaction(readonly=True) as conn:
-                self._known = await store.policies(conn)
+                self._known = await stored.in_force(conn)
             self._asked_at = now
         return self._known
 
@@ -97,11 +97,11 @@ class Policies:
         if faults := policy_faults(pointers, entry.schema):
             raise PolicyNotValid(faults)
         async with self.database.transaction() as conn:
-            await store.lock_policies(conn)
-            now_in_force = (await store.policies(conn)).get(event_type, NO_POLICY)
+            await stored.lock(conn)
+            now_in_force = (await stored.in_force(conn)).get(event_type, NO_POLICY)
             if if_match not in (None, "*", replace(entry, policy=now_in_force).etag):
                 raise PolicyChanged(f"the policy of {event_type} has changed; read it again")
             decided = Policy(now_in_force.version + 1, tuple(pointers))
-            await store.decide_policy(conn, event_type, decided, decided_by, self.clock.now())
+            await stored.decide(conn, event_type, decided, decided_by, self.clock.now())
         self._asked_at = float("-inf")
         return replace(entry, policy=decided)

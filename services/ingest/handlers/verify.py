@@ -11,8 +11,8 @@ from chassis.bus import At, Bus, Record
 from chassis.db import Database
 from contracts import envelope
 from contracts.topics import TOPICS, Topic
-from services.ingest import store
 from services.ingest.domain.outcomes import First
+from services.ingest.store import quarantine, seen
 
 CHUNK_RECORDS = 1_000
 
@@ -49,12 +49,12 @@ class Verification:
     async def events(self) -> list[Check]:
         """Whether each accepted event is on the log at its place with its content, and the counts per outcome."""
         async with self.database.transaction(readonly=True) as conn:
-            counts = await store.counts(conn)  # before the walk: what is accepted meanwhile is met as well
-            unexplained = await store.unexplained(conn)
+            accepted = await seen.count(conn)  # before the walk: what is accepted meanwhile is met as well
+            counts = await quarantine.counts(conn)
+            unexplained = await quarantine.unexplained(conn)
         walked = _Walked()
         for topic in (t for t in TOPICS if t.producer == "ingest"):
             walked += await self._walk(topic)
-        accepted = counts.get("accepted", 0)
         ok = walked.at_place >= accepted and not walked.differing
         missing = max(accepted - walked.at_place, 0)
         return [
@@ -67,7 +67,7 @@ class Verification:
             Check(
                 "every event that was refused is kept with its reasons",
                 not unexplained,
-                sum(n for outcome, n in counts.items() if outcome != "accepted"),
+                sum(counts.values()),
                 ", ".join(f"{counts.get(outcome, 0)} {outcome}" for outcome in ("quarantined", "conflict", "resolved"))
                 + f"; {unexplained} without a reason",
             ),
@@ -85,7 +85,7 @@ class Verification:
     async def _compare(self, records: Sequence[Record]) -> _Walked:
         read = [(record, *_identify(record)) for record in records]
         async with self.database.transaction(readonly=True) as conn:
-            firsts = await store.firsts(conn, {identity for _, identity, _ in read})
+            firsts = await seen.firsts(conn, {identity for _, identity, _ in read})
         walked = _Walked(records=len(records))
         for record, identity, content in read:
             first = firsts.get(identity)

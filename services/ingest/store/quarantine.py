@@ -1,40 +1,17 @@
-"""Every query of ingest; each function works in the transaction of the connection that it is given."""
+"""What was not accepted, with its faults."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
 from chassis.db import Connection, Row, columns
-from services.ingest.domain.entries import Entry, EntryFilter, Policy
+from services.ingest.domain.entries import Entry, EntryFilter
 from services.ingest.domain.faults import Fault
-from services.ingest.domain.outcomes import First
 
 _read_faults = msgspec.json.Decoder(list[Fault]).decode
-
-
-async def firsts(conn: Connection, identities: Collection[bytes]) -> dict[bytes, First]:
-    """The first event that is known of each identity; the unknown ones are left out."""
-    rows = await conn.fetch(
-        "select identity, content, topic, partition, record_offset from seen where identity = any($1::bytea[])",
-        list(identities),
-    )
-    return {r["identity"]: First(r["content"], r["topic"], r["partition"], r["record_offset"]) for r in rows}
-
-
-async def remember(conn: Connection, appended: Mapping[bytes, First]) -> dict[bytes, First]:
-    """Keep where these lie, the lower offset where two requests raced; returns the first of each as it is kept now."""
-    rows = [(i, f.content, f.topic, f.partition, f.offset) for i, f in sorted(appended.items())]
-    await conn.execute(
-        "insert into seen (identity, content, topic, partition, record_offset)"
-        " select * from unnest($1::bytea[], $2::bytea[], $3::text[], $4::int[], $5::bigint[])"
-        " on conflict (identity) do update set content = excluded.content, record_offset = excluded.record_offset"
-        " where seen.record_offset > excluded.record_offset",
-        *columns(rows, 5),
-    )
-    return await firsts(conn, appended)
 
 
 async def keep(conn: Connection, entries: Sequence[Entry]) -> dict[bytes, str]:
@@ -124,39 +101,11 @@ def _entry(row: Row) -> Entry:
 
 
 async def counts(conn: Connection) -> dict[str, int]:
-    """How many events are accepted (known here), quarantined, in conflict and resolved."""
-    rows = await conn.fetch(
-        "select 'accepted' as outcome, count(*) as n from seen"
-        " union all select outcome, count(*) from quarantine group by outcome"
-    )
+    """How many entries are quarantined, in conflict and resolved."""
+    rows = await conn.fetch("select outcome, count(*) as n from quarantine group by outcome")
     return {row["outcome"]: row["n"] for row in rows}
 
 
 async def unexplained(conn: Connection) -> int:
     """How many entries were refused without a fault: there should be none."""
     return int(await conn.fetchval("select count(*) from quarantine where outcome <> 'conflict' and faults = '[]'"))
-
-
-async def policies(conn: Connection) -> dict[str, Policy]:
-    """The required-fields policy in force of each event type that has one."""
-    rows = await conn.fetch(
-        "select distinct on (type) type, version, pointers from required_fields order by type, version desc"
-    )
-    return {row["type"]: Policy(row["version"], tuple(row["pointers"])) for row in rows}
-
-
-async def lock_policies(conn: Connection) -> None:
-    """One decision at a time, until the transaction ends."""
-    await conn.execute("select pg_advisory_xact_lock(hashtext('ingest.required_fields'))")
-
-
-async def decide_policy(conn: Connection, event_type: str, policy: Policy, decided_by: str, now: dt.datetime) -> None:
-    """Write a new version of a type's policy; the locks of ``lock_policies`` must be held."""
-    await conn.execute(
-        "insert into required_fields (type, version, pointers, decided_by, decided_at) values ($1, $2, $3, $4, $5)",
-        event_type,
-        policy.version,
-        list(policy.required),
-        decided_by,
-        now,
-    )

@@ -9,8 +9,8 @@ from chassis.clock import Clock
 from chassis.db import Database
 from contracts.json_schema import event_schema
 from contracts.topics import ACCEPTED_FROM_CRM
-from services.ingest.domain.entries import NO_POLICY, Policy, policy_faults
 from services.ingest.domain.faults import Fault
+from services.ingest.domain.policies import NO_POLICY, Policy, policy_faults
 from services.ingest.store import policies as stored
 
 FRESH_SECONDS = 1.0

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.ingest.domain.entries import POINTERS_MAX
 from services.ingest.domain.faults import ID_CHARACTERS_MAX
+from services.ingest.domain.policies import POINTERS_MAX
 
 PAGE_ITEMS, PAGE_ITEMS_MAX = 50, 200
 POINTER_CHARACTERS_MAX = 500

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from chassis.db import Connection
-from services.ingest.domain.entries import Policy
+from services.ingest.domain.policies import Policy
 
 
 async def in_force(conn: Connection) -> dict[str, Policy]:

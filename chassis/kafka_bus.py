@@ -24,7 +24,7 @@ from chassis.kafka_consumer import GroupOptions
 from chassis.kafka_group import KafkaMember
 from contracts.topics import Topic
 
-ASSIGNMENTS = Topic("merit-assignments", {}, key="group", producer="every reader", consumers=("nobody",), partitions=1)
+ASSIGNMENTS = Topic("merit-assignments", {}, {}, producer="every reader", consumers=("nobody",), partitions=1)
 """One record per assignment of partitions to a member. Its offsets number the assignments; it is kept for ever."""
 PROBE_SECONDS_MAX = 1.0
 

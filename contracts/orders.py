@@ -121,9 +121,9 @@ unpack: Callable[[bytes], OrderHistory] = msgspec.msgpack.Decoder(OrderHistory).
 """Read what ``pack`` wrote."""
 
 
-_decoders: dict[str, Callable[[Raw], Any]] = {
-    name: msgspec.json.Decoder(type_).decode for name, type_ in CRM_SALES.events.items()
-}
+EVENTS = {name: CRM_SALES.events[name] for name in (sales.PLACED, sales.AMENDED, sales.CANCELLED, sales.REFUNDED)}
+"""The event types that an order's state is made of; of any other there is nothing to learn here."""
+_decoders: dict[str, Callable[[Raw], Any]] = {n: msgspec.json.Decoder(type_).decode for n, type_ in EVENTS.items()}
 
 
 def read(event: Envelope) -> sales.OrderEvent:

@@ -24,7 +24,7 @@ async def build(settings: IngestSettings, *, bus: Bus, clock: Clock, verifier: V
     Raises DatabaseUnavailable.
     """
     database = await connect(settings.database_url, SCHEMA, settings.connections_max)
-    app = create_app(Deps(database, bus, clock, verifier, settings.zone_info, settings.currency))
+    app = create_app(Deps(database, bus, clock, verifier, settings.zone_info))
     return Service("ingest", app, close=database.close)
 
 

@@ -34,7 +34,6 @@ class Deps:
     clock: Clock
     verifier: Verifier
     zone: ZoneInfo
-    currency: str
     receipt_seconds: float = events.RECEIPT_SECONDS_MAX
 
 
@@ -50,7 +49,7 @@ def create_app(deps: Deps) -> FastAPI:
         "Merit ingest", DESCRIPTION, verifier=deps.verifier, clock=deps.clock, ready=ready, error_status=ERROR_STATUS
     )
     policies = Policies(deps.database, deps.clock)
-    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, deps.currency, policies)
+    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, policies)
     app.router.routes.append(Route(events.PATH, events.Events(intake, deps.receipt_seconds), methods=["POST"]))
     app.include_router(reading.router(Quarantine(deps.database), policies, Verification(deps.database, deps.bus)))
     _document(app)

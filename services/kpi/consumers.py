@@ -9,7 +9,7 @@ from chassis.bus import Bus, Record
 from chassis.clock import Clock
 from chassis.db import Connection, Database
 from chassis.inbox import Inbox, OnError
-from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE, TARGETS
+from contracts.topics import CRM_SALES, CRM_SERVICE, DIRECTORY_PEOPLE, TARGETS
 from services.kpi.domain.errors import Malformed
 from services.kpi.handlers.apply_directory import apply_people, apply_targets
 from services.kpi.handlers.apply_events import apply_events
@@ -18,9 +18,9 @@ ON_ERROR: dict[type[Exception], OnError] = {Malformed: OnError.PARK}
 
 
 def inboxes(bus: Bus, database: Database, clock: Clock, zone: ZoneInfo, batch_records_max: int) -> list[Inbox]:
-    """One reader for sales events, one for what the other services decide."""
+    """One reader for the events of CRMs, one for what the other services decide."""
 
-    async def sales(conn: Connection, records: Sequence[Record]) -> None:
+    async def told(conn: Connection, records: Sequence[Record]) -> None:
         await apply_events(conn, records, zone)
 
     async def decisions(conn: Connection, records: Sequence[Record]) -> None:
@@ -31,6 +31,6 @@ def inboxes(bus: Bus, database: Database, clock: Clock, zone: ZoneInfo, batch_re
 
     decided = [DIRECTORY_PEOPLE.name, TARGETS.name]
     return [
-        Inbox(bus, database, clock, "kpi", [CRM_SALES.name], sales, ON_ERROR, batch_records_max),
+        Inbox(bus, database, clock, "kpi", [CRM_SALES.name, CRM_SERVICE.name], told, ON_ERROR, batch_records_max),
         Inbox(bus, database, clock, "kpi-decisions", decided, decisions, ON_ERROR, batch_records_max),
     ]

@@ -21,12 +21,14 @@ _person = msgspec.json.Decoder(Person).decode
 _target = msgspec.json.Decoder(Target).decode
 
 
-def read_event(record: Record) -> tuple[Envelope, sales.OrderEvent]:
-    """An order event. Raises Malformed: nothing of the kind comes through our door."""
+def read_event(record: Record) -> tuple[Envelope, sales.OrderEvent] | None:
+    """An order event; None for a type that is not read here. Raises Malformed: our door lets nothing of the kind in."""
     try:
         event = envelope.decode(record.value)
+        if event.type not in orders.EVENTS:
+            return None
         data = orders.read(event)
-    except (msgspec.DecodeError, KeyError) as error:
+    except msgspec.DecodeError as error:
         raise Malformed(f"no order event: {error}") from error
     if event.time is None:
         raise Malformed("an order event without a time")

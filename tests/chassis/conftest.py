@@ -166,7 +166,7 @@ async def bus(log: Log) -> AsyncIterator[Bus]:
 
 def a_topic(name: str, partitions: int = 6) -> Topic:
     """An entry as the registry has them."""
-    return Topic(name, {}, key="id", producer="a", consumers=("b",), partitions=partitions)
+    return Topic(name, {}, {}, producer="a", consumers=("b",), partitions=partitions)
 
 
 Create = Callable[..., Awaitable[Topic]]

@@ -15,7 +15,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from contracts import envelope
 from contracts.currencies import MINOR_DIGITS
 from contracts.json_schema import closed, data_type, event_schema
-from contracts.topics import ACCEPTED_FROM_CRM, EVENT_TYPES, TOPICS
+from contracts.topics import ACCEPTED_FROM_CRM, EVENT_TYPES, TOPICS, object_key
 
 ROOT = Path(__file__).parents[2]
 SCHEMAS, EXAMPLES = ROOT / "contracts" / "schemas", ROOT / "contracts" / "examples"
@@ -150,9 +150,11 @@ def test_each_topic_has_a_producer_consumers_and_events_of_its_own() -> None:
 
 @pytest.mark.parametrize("topic", TOPICS, ids=lambda topic: topic.name)
 def test_the_key_of_a_topic_stands_in_each_of_its_events(topic: Any) -> None:
-    for type_ in topic.events.values():
+    assert set(topic.keys) == set(topic.events)
+    for name, type_ in topic.events.items():
         required = {f.name for f in msgspec.structs.fields(type_) if f.required}
-        assert topic.key in required
+        assert topic.keys[name] == object_key(name)
+        assert object_key(name) in required
 
 
 def test_currencies_have_three_letters_and_sensible_digits() -> None:

@@ -23,9 +23,10 @@ Arrival = tuple[Envelope, sales.OrderEvent]
 async def learn_orders(conn: Connection, records: Sequence[Record], zone: ZoneInfo) -> None:
     """Count every event once, for ever; the first in the log of an identity stands, others change nothing.
 
-    Raises Malformed for a record that is no order event.
+    Other types of event are passed over. Raises Malformed for a record that is no event.
     """
-    news = await _first_of_their_identity(conn, [read_event(record) for record in records])
+    arrivals = [arrival for record in records if (arrival := read_event(record))]
+    news = await _first_of_their_identity(conn, arrivals)
     known: dict[str, OrderHistory] = await store.histories(conn, sorted({data.order_id for _, data in news}))
     for event, data in news:
         known[data.order_id] = orders.learn(known.get(data.order_id), event, data, zone)

@@ -16,10 +16,10 @@ from msgspec import Struct
 
 from contracts import envelope
 from contracts.json_schema import EXTENSION_NAME, data_type
-from contracts.topics import ACCEPTED_FROM_CRM
+from contracts.topics import ACCEPTED_FROM_CRM, object_key
 from services.ingest.domain import rules, schema_faults, text
+from services.ingest.domain.door import Door
 from services.ingest.domain.faults import Fault, NotAnEvent, bounded, shown, storable
-from services.ingest.domain.rules import Door
 
 REQUIRED = ("specversion", "id", "source", "type")
 """Without these it is no CloudEvents event: then nothing can be kept under its identity."""
@@ -149,8 +149,8 @@ def _fits(raw: bytes, event: dict[str, Any]) -> bool:
 
 
 def _identified(raw: bytes, event: dict[str, Any], faults: tuple[Fault, ...]) -> Judged:
-    topic, data = ACCEPTED_FROM_CRM.get(event["type"]), event.get("data")
-    object_id = data.get(topic.key) if topic and isinstance(data, dict) else None
+    known, data = event["type"] in ACCEPTED_FROM_CRM, event.get("data")
+    object_id = data.get(object_key(event["type"])) if known and isinstance(data, dict) else None
     if not isinstance(object_id, str) or not object_id:
         return Judged(raw, event, faults)
     try:

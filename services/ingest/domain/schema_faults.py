@@ -152,6 +152,11 @@ def _no_pattern(where: str, text: str) -> Fault:
     return Fault(where, "schema", f"{shown(text)} is not written as it should be")
 
 
+def _no_date_or_instant(where: str, text: str) -> Fault:
+    words = "a date such as 2026-03-31, nor an instant with an offset, such as 2026-03-31T09:30:00+08:00"
+    return Fault(where, "not-a-date-or-instant", f"{shown(text)} is neither {words}")
+
+
 def _pattern(type_: Any) -> str:
     return next(meta.pattern for meta in get_args(type_)[1:] if isinstance(meta, Meta) and meta.pattern)
 
@@ -161,4 +166,5 @@ _PATTERNS: dict[str, Callable[[str, str], Fault]] = {
     _pattern(sales.SignedAmount): _no_decimal,
     _pattern(sales.Share): _no_share,
     _pattern(sales.Currency): _no_currency,
+    _pattern(sales.DateOrInstant): _no_date_or_instant,
 }

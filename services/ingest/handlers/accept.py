@@ -15,11 +15,11 @@ from chassis.db import Database
 from chassis.messaging import sending
 from chassis.telemetry import current_traceparent
 from contracts.envelope import STRUCTURED
+from services.ingest.domain.door import Door
 from services.ingest.domain.entries import Entry
 from services.ingest.domain.faults import Fault, NotAnEvent
 from services.ingest.domain.judge import Judged, Mark, judge
 from services.ingest.domain.outcomes import First, Outcome, decide, settle
-from services.ingest.domain.rules import Door
 from services.ingest.handlers.policies import Policies
 from services.ingest.store import quarantine, seen
 from services.ingest.translate import Sent, under
@@ -66,7 +66,6 @@ class Intake:
     bus: Bus
     clock: Clock
     zone: ZoneInfo
-    currency: str
     policies: Policies
 
     async def take(self, sent: Sent, *, strict: bool, only_source: str | None = None) -> Receipt:
@@ -89,7 +88,7 @@ class Intake:
     async def _judge(self, sent: Sent) -> list[Judged]:
         now = self.clock.now()
         required = {name: policy.required for name, policy in (await self.policies.current()).items()}
-        door = Door(self.zone, self.currency, now.astimezone(self.zone).date(), required)
+        door = Door(self.zone, now.astimezone(self.zone).date(), required)
         judged: list[Judged] = []
         refused: list[Fault] = []
         for index, raw in enumerate(sent.events):

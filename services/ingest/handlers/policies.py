@@ -8,7 +8,7 @@ from typing import Any
 from chassis.clock import Clock
 from chassis.db import Database
 from contracts.json_schema import event_schema
-from contracts.topics import ACCEPTED_FROM_CRM
+from contracts.topics import ACCEPTED_FROM_CRM, object_key
 from services.ingest.domain.faults import Fault
 from services.ingest.domain.policies import NO_POLICY, Policy, policy_faults
 from services.ingest.store import policies as stored
@@ -75,7 +75,7 @@ class Policies:
         """Every event type that is taken, in the order of the registry."""
         known = await self.current()
         return [
-            EventType(name, topic.name, f"/data/{topic.key}", known.get(name, NO_POLICY))
+            EventType(name, topic.name, f"/data/{object_key(name)}", known.get(name, NO_POLICY))
             for name, topic in ACCEPTED_FROM_CRM.items()
         ]
 

@@ -45,8 +45,8 @@ class Touched:
 
 
 async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneInfo) -> None:
-    """Count every event of the batch once, for ever. Raises Malformed for a record that is no order event."""
-    arrivals = [Arrival(r, *read_event(r)) for r in records]
+    """Count every event of the batch once, for ever, and pass over types that are not read here. Raises Malformed."""
+    arrivals = [Arrival(record, *read) for record in records if (read := read_event(record))]
     news = await _first_of_their_identity(conn, arrivals)
     if not news:
         return

@@ -65,7 +65,9 @@ async def _fold(bus: Bus, partition: Partition, until: int, zone: ZoneInfo) -> d
         if not records:
             break
         for record in records:
-            event, data = read_event(record)
+            if (read := read_event(record)) is None:
+                continue
+            event, data = read
             identity = identity_hash(data.order_id, event.source, event.id)
             if identity not in seen:
                 seen.add(identity)

@@ -14,11 +14,13 @@ from chassis.clock import Clock
 from chassis.db import Database
 from chassis.inbox import wait_until
 from chassis.tokens import Caller, Verifier
-from contracts.topics import CRM_SALES
+from contracts.topics import CRM_SALES, CRM_SERVICE
 from services.kpi.domain.errors import BadQuestion, NotYet
 from services.kpi.domain.sight import Sight
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
+PARTITIONS = {topic.name: topic.partitions for topic in (CRM_SALES, CRM_SERVICE)}
+"""The topics whose events count here: for the rest of a position there is nothing to wait for."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,8 @@ async def counted(deps: Deps, after: str | None) -> None:
         wanted = parse_positions(after)
     except ValueError as error:
         raise BadQuestion("'after' is no position of ours") from error
-    ours = {p: offset for p, offset in wanted.items() if p.topic == CRM_SALES.name}
-    if any(p.number >= CRM_SALES.partitions for p in ours):
+    ours = {p: offset for p, offset in wanted.items() if p.topic in PARTITIONS}
+    if any(p.number >= PARTITIONS[p.topic] for p in ours):
         raise BadQuestion("'after' names a partition that is not there")
     behind = await wait_until(deps.database, ours, deps.clock)
     if behind:

@@ -1,0 +1,56 @@
+"""What an installation holds events to, and the form that each rule about their meaning has."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from services.ingest.domain.faults import Fault
+
+Event = Mapping[str, Any]
+"""An event as JSON values."""
+
+FIRST_YEAR, LAST_YEAR = 1970, 9998
+"""Business days lie in these years; a day within them is within reach of any zone's offset."""
+FUTURE_DAYS_MAX = 1
+"""What has happened may have happened tomorrow (clocks and zones differ), never later."""
+
+
+@dataclass(frozen=True)
+class Door:
+    """What the installation holds every event to.
+
+    ``today`` is the local day in ``zone``; ``required`` holds, per event type, the JSON pointers that its policy wants.
+    """
+
+    zone: ZoneInfo
+    today: dt.date
+    required: Mapping[str, Collection[str]] = field(default_factory=dict)
+
+    def day(self, when: dt.date | dt.datetime) -> dt.date:
+        """The local day of an instant (which has an offset); a date is one already."""
+        if not isinstance(when, dt.datetime):
+            return when
+        return when.astimezone(self.zone).date() if FIRST_YEAR <= when.year <= LAST_YEAR else when.date()
+
+    def day_faults(self, day: dt.date, where: str, days_max: int = FUTURE_DAYS_MAX) -> Iterator[Fault]:
+        """What is wrong with a day: before FIRST_YEAR, or more than ``days_max`` days from today."""
+        if day.year < FIRST_YEAR:
+            yield Fault(where, "ancient-date", f"{day} is before {FIRST_YEAR}")
+        if day > self.today + dt.timedelta(days=days_max):
+            latest = "tomorrow" if days_max == 1 else f"{days_max} days from today"
+            yield Fault(where, "future-date", f"{day} is later than {latest} in {self.zone.key}")
+
+
+class Rule(NamedTuple):
+    """``reads``: a regular expression over the pointers of the places that ``check`` relies on."""
+
+    reads: str
+    check: Callable[[Event, Door], Iterator[Fault]]
+
+
+DATA = r"|/data"
+"""The whole event or its data: where one of these is faulty, nothing below can be read."""

@@ -22,6 +22,7 @@ PERMISSIONS: Mapping[str, str] = {
     "data_quality.read": "see what is missing, conflicting or unresolved in the data",
     "targets.read": "see targets and their attainment",
     "targets.write": "set targets",
+    "rates.write": "set the rates between currencies",
     "plans.read": "see incentive plans",
     "plans.write": "write and check incentive plans",
     "earnings.read": "see earnings, their lines and traces",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from contracts import directory, incentive, kpi, sales, service
+from contracts import directory, incentive, kpi, rates, sales, service
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +110,15 @@ KPI_VALUES = Topic(
     consumers=("other systems",),
     retention_hours=24 * 90,
 )
+FX_RATES = Topic(
+    name="fx-rates",
+    events={rates.RATES_SET: rates.RateTable},
+    keys={rates.RATES_SET: "currency"},
+    producer="kpi",
+    consumers=("other systems",),
+    partitions=1,
+    compacted=True,
+)
 INCENTIVE_LEDGER = Topic(
     name="incentive-ledger",
     events={incentive.LEDGER_POSTED: incentive.LedgerEntry},
@@ -117,7 +126,7 @@ INCENTIVE_LEDGER = Topic(
     producer="incentive",
     consumers=("other systems",),
 )
-TOPICS = (CRM_SALES, CRM_SERVICE, DIRECTORY_PEOPLE, TARGETS, KPI_VALUES, INCENTIVE_LEDGER)
+TOPICS = (CRM_SALES, CRM_SERVICE, DIRECTORY_PEOPLE, TARGETS, KPI_VALUES, FX_RATES, INCENTIVE_LEDGER)
 EVENT_TYPES: dict[str, type[Struct]] = {name: type_ for topic in TOPICS for name, type_ in topic.events.items()}
 ACCEPTED_FROM_CRM: dict[str, Topic] = {
     name: topic for topic in TOPICS for name in topic.events if topic.producer == "ingest"

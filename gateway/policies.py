@@ -49,6 +49,8 @@ POLICIES: tuple[Policy, ...] = (
     Policy("GET", "/v1/kpis/{key}", "kpi", "kpis.read"),
     Policy("PUT", "/v1/kpis/{key}", "kpi", "kpis.define"),
     Policy("GET", "/v1/kpis/{key}/values", "kpi", "kpis.read"),
+    Policy("POST", "/v1/rates", "kpi", "rates.write"),
+    Policy("GET", "/v1/rates", "kpi", "kpis.read"),
     Policy("GET", "/v1/data-quality", "kpi", "data_quality.read"),
     Policy("GET", "/v1/targets/attainment", "kpi", "targets.read"),
     Policy("GET", "/v1/verification/kpis", "kpi", "operations.read"),

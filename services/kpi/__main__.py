@@ -34,7 +34,7 @@ async def build(settings: KpiSettings, *, bus: Bus, clock: Clock, verifier: Veri
     async with database.transaction() as conn:
         await publish_shipped(conn, shipped(), clock.now())
     readers = inboxes(bus, database, clock, settings.zone_info, settings.batch_records_max)
-    app = create_app(Deps(database, bus, clock, verifier, settings.zone_info))
+    app = create_app(Deps(database, bus, clock, verifier, settings.zone_info, settings.currency))
     loops = {
         "worker": process.together(*(r.run for r in readers)),
         "relay": process.together(Announcer(database, clock).run, Relay(bus, database).run),

@@ -142,6 +142,18 @@ class AnnouncedValue(KpiTable, table=True):
     announced_at: dt.datetime = Field(sa_type=INSTANT)
 
 
+class RateRow(KpiTable, table=True):
+    """Every decision about a rate; of a currency and first day the highest version holds."""
+
+    __tablename__ = "rate"
+    currency: str = Field(primary_key=True)
+    valid_from: dt.date = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    value: Decimal = Field(sa_type=Numeric)
+    decided_at: dt.datetime = Field(sa_type=INSTANT)
+    decided_by: str
+
+
 class DefinitionVersion(KpiTable, table=True):
     """Every published version of a KPI's definition; the highest is in force."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 import msgspec
 
@@ -13,8 +14,10 @@ from contracts.directory import Person
 from contracts.envelope import Envelope
 from contracts.incentive import Target
 from contracts.kpi import VALUE_CHANGED, ValueChanged
-from contracts.topics import KPI_VALUES
+from contracts.rates import RATES_SET, DatedRate, RateTable
+from contracts.topics import FX_RATES, KPI_VALUES
 from services.kpi.domain.errors import Malformed
+from services.kpi.domain.rates import Rate
 
 SOURCE = "/merit/kpi"
 _person = msgspec.json.Decoder(Person).decode
@@ -63,3 +66,15 @@ def value_changed(value: ValueChanged, now: dt.datetime) -> Announcement:
         data=value,
     )
     return Announcement(KPI_VALUES.name, value.subject, event)
+
+
+def rates_set(
+    currency: str, reporting_currency: str, version: int, rates: Iterable[Rate], now: dt.datetime
+) -> Announcement:
+    """A currency's whole table, for ``fx-rates``."""
+    dated = [DatedRate(rate.valid_from, format(rate.value, "f")) for rate in rates]
+    table = RateTable(currency=currency, reporting_currency=reporting_currency, version=version, rates=dated)
+    event = envelope.encode(
+        type=RATES_SET, source=SOURCE, id=f"rates/{currency}/{version}", time=now, subject=currency, data=table
+    )
+    return Announcement(FX_RATES.name, currency, event)

@@ -18,6 +18,7 @@ TABLE = """
 | incentive plans: read / write | own | tree / – | | all / all | all / – | | all / – | |
 | earnings, statements, traces | own | tree | | all | all | | all | |
 | people, teams, roles, webhooks, settings | | read tree | read all | read all | read all | all | read all | |
+| rates, reward catalogue, playbooks: write | | playbooks, tree | | all | rates | | | |
 | dead letters, replay, traces, operations | | | | | | all | read all | |
 | audit log | | | | | own actions | own actions | all | |
 """
@@ -33,6 +34,7 @@ READ_AND_WRITE = {  # per row the permissions to read and to write; payee parame
     "incentive plans: read / write": (("plans.read", "parameters.read"), ("plans.write", "parameters.write")),
     "earnings, statements, traces": (("earnings.read",), ()),
     "people, teams, roles, webhooks, settings": (("people.read",), ("people.write", "clients.write")),
+    "rates, reward catalogue, playbooks: write": ((), ("rates.write",)),
     "dead letters, replay, traces, operations": (("operations.read",), ("operations.write",)),
     "audit log": (("audit.read",), ()),
 }
@@ -46,6 +48,8 @@ MEANING = {  # a cell → how far reading and writing reach; splitting targets a
     "own source": ("source", "source"),
     "as granted": (None, None),
     "reports, tree": (None, None),
+    "playbooks, tree": (None, None),
+    "rates": (None, "all"),
     "KPIs all": ("all", "all"),
     "own / –": ("own", None),
     "tree / –": ("tree", None),

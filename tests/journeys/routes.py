@@ -49,6 +49,8 @@ ROUTES = [
     Route("GET", "/v1/kpis/{key}", READS_KPIS, place={"key": "sales_amount"}),
     Route("PUT", "/v1/kpis/{key}", DEFINES_KPIS, place={"key": "sales_amount"}),
     Route("GET", "/v1/kpis/{key}/values", READS_KPIS, {"subject_kind": "rep", **SPAN}, place={"key": "sales_amount"}),
+    Route("POST", "/v1/rates", {COMPENSATION, FINANCE}),
+    Route("GET", "/v1/rates", READS_KPIS),
     Route("GET", "/v1/data-quality", READS_KPIS, {"kind": "waiting"}),
     Route("GET", "/v1/targets/attainment", READS_KPIS),
     Route("GET", "/v1/targets", READS_KPIS),

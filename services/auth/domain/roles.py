@@ -28,10 +28,12 @@ ROLES: Mapping[str, Grants] = {
         "kpis.define",
         "targets.write",
         "plans.write",
+        "rates.write",
         "parameters.write",
         "people.read",
     ),
-    "finance": _grants("all", *_READS_NUMBERS, *_READS_PAY, "people.read") | _grants("own", "audit.read"),
+    "finance": _grants("all", *_READS_NUMBERS, *_READS_PAY, "people.read", "rates.write")
+    | _grants("own", "audit.read"),
     # admin runs the house and sees no pay, and no KPI, target or plan either
     "admin": _grants(
         "all",

@@ -32,6 +32,7 @@ class Deps:
     clock: Clock
     verifier: Verifier
     zone: ZoneInfo
+    currency: str
 
 
 class PageQuery(BaseModel):

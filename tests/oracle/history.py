@@ -13,6 +13,9 @@ from zoneinfo import ZoneInfo
 Event = dict[str, Any]
 PLACED, AMENDED = "crm.order.placed.v1", "crm.order.amended.v1"
 CANCELLED, REFUNDED = "crm.order.cancelled.v1", "crm.order.refunded.v1"
+CREDIT_NOTE = "crm.credit_note.issued.v1"
+NAMED_BY = {"invoice": "order_id", "payment": "order_id"}
+"""What an event is about is named by ``order_id`` and the like after its type; these belong to their order."""
 SPLIT_UNIT = Fraction(1, 10**10)
 
 
@@ -50,10 +53,21 @@ class Order:
 
 
 @dataclass(frozen=True)
+class CreditNote:
+    """An amount to subtract on a day of its own, with credits of its own."""
+
+    day: dt.date
+    amount: Fraction
+    territory: str | None
+    credits: list[Credit]
+
+
+@dataclass(frozen=True)
 class Book:
     """What a list of events amounts to."""
 
     orders: list[Order]
+    credit_notes: list[CreditNote]
     waiting: set[str]
     cancelled: set[str]
     duplicates: list[Event]
@@ -66,11 +80,33 @@ def read(events: Iterable[Event], zone: str) -> Book:
     counting, duplicates, conflicts = identify(events)
     by_order: dict[str, list[Event]] = {}
     for event in counting:
-        by_order.setdefault(event["data"]["order_id"], []).append(event)
+        if event["type"].startswith("crm.order."):
+            by_order.setdefault(object_id(event), []).append(event)
     placed = {name for name, of_it in by_order.items() if _of_type(of_it, PLACED)}
     cancelled = {name for name in placed if _of_type(by_order[name], CANCELLED)}
     orders = [stand(name, by_order[name], ZoneInfo(zone)) for name in sorted(placed - cancelled)]
-    return Book(orders, set(by_order) - placed, cancelled, duplicates, conflicts)
+    notes = credit_notes(_of_type(counting, CREDIT_NOTE), ZoneInfo(zone))
+    return Book(orders, notes, set(by_order) - placed, cancelled, duplicates, conflicts)
+
+
+def object_id(event: Event) -> str:
+    """The business object that an event is about."""
+    kind = event["type"].split(".")[1]
+    name: str = event["data"][NAMED_BY.get(kind, f"{kind}_id")]
+    return name
+
+
+def credit_notes(events: list[Event], zone: ZoneInfo) -> list[CreditNote]:
+    """A credit note is issued once: the earliest event of its id stands."""
+    once: dict[str, Event] = {}
+    for event in sorted(events, key=said):
+        once.setdefault(event["data"]["credit_note_id"], event)
+    found = []
+    for event in once.values():
+        data, amount = event["data"], Fraction(event["data"]["amount"])
+        credits = [Credit(c["rep_id"], c.get("overlay", False), credited(c, amount)) for c in data["credits"]]
+        found.append(CreditNote(local_day(event, zone), amount, data.get("territory"), credits))
+    return found
 
 
 def identify(events: Iterable[Event]) -> tuple[list[Event], list[Event], list[Event]]:
@@ -78,7 +114,7 @@ def identify(events: Iterable[Event]) -> tuple[list[Event], list[Event], list[Ev
     first: dict[tuple[str, str, str], Event] = {}
     duplicates, conflicts = [], []
     for event in events:
-        identity = (event["data"]["order_id"], event["source"], event["id"])
+        identity = (object_id(event), event["source"], event["id"])
         if identity not in first:
             first[identity] = event
         elif content(first[identity]) == content(event):

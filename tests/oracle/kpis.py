@@ -9,7 +9,7 @@ from fractions import Fraction
 
 from tests.oracle import numbers, periods
 from tests.oracle.directory import Directory
-from tests.oracle.history import Book, Credit, Order
+from tests.oracle.history import Book, Credit, CreditNote, Order
 from tests.oracle.periods import Window
 
 SUBJECT_KINDS = ("rep", "team", "manager", "territory", "rep_territory", "company")
@@ -65,6 +65,11 @@ def collect(book: Book, directory: Directory, credited_only: bool = False) -> di
         for refund in (refund for refund in order.refunds if refund.amount):
             for subject, amount in shares(order, refund.amount, refund.credits, directory).items():
                 facts.setdefault(subject, Facts()).money.append((refund.day, -amount))
+    for note in book.credit_notes:
+        if credited_only and not note.credits:
+            continue
+        for subject, amount in shares(note, note.amount, note.credits, directory).items():
+            facts.setdefault(subject, Facts()).money.append((note.day, -amount))
     for found in facts.values():
         found.money.sort(key=lambda entry: entry[0])
         found.orders.sort(key=lambda entry: entry[0])
@@ -85,11 +90,21 @@ def seen_by(manager: str, book: Book, directory: Directory) -> Book:
         )
         for order in book.orders
     ]
-    return replace(book, orders=[order for order in orders if order.credits])
+    notes = [
+        replace(
+            note, credits=[credit for credit in note.credits if manager in directory.managing(credit.rep, note.day)]
+        )
+        for note in book.credit_notes
+    ]
+    return replace(
+        book,
+        orders=[order for order in orders if order.credits],
+        credit_notes=[note for note in notes if note.credits],
+    )
 
 
 def shares(
-    order: Order, amount: Fraction, credits: list[Credit], directory: Directory
+    order: Order | CreditNote, amount: Fraction, credits: list[Credit], directory: Directory
 ) -> dict[tuple[str, str], Fraction]:
     """How much of an amount each subject gets. Places are those of the order's day, also for a refund of it."""
     got: dict[tuple[str, str], Fraction] = {("company", COMPANY): amount}

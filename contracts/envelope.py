@@ -68,6 +68,16 @@ def identity_hash(object_id: str, source: str, id: str) -> bytes:
     return hashlib.blake2b(msgspec.json.encode((object_id, source, id)), digest_size=16).digest()
 
 
+def pair_hash(source: str, id: str) -> bytes:
+    """16 bytes for (source, id): what identifies an event within its object."""
+    return hashlib.blake2b(msgspec.json.encode((source, id)), digest_size=16).digest()
+
+
+def object_hash(kind: str, object_id: str) -> bytes:
+    """8 bytes for a business object; it tells apart only objects of which one (source, id) speaks."""
+    return hashlib.blake2b(msgspec.json.encode((kind, object_id)), digest_size=8).digest()
+
+
 def content_hash(event: Envelope) -> bytes:
     """16 bytes for (type, subject, time as an instant, data in canonical order): equal when a resend says the same."""
     instant = event.time.astimezone(dt.UTC) if event.time else None

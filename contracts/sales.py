@@ -188,3 +188,5 @@ OPPORTUNITY_OPENED, OPPORTUNITY_UPDATED = "crm.opportunity.opened.v1", "crm.oppo
 OPPORTUNITY_WON, OPPORTUNITY_LOST = "crm.opportunity.won.v1", "crm.opportunity.lost.v1"
 OrderEvent = OrderPlaced | OrderAmended | OrderCancelled | OrderRefunded
 """The ``data`` of any order event."""
+MoneyEvent = InvoiceIssued | PaymentReceived | PaymentReversed
+"""The ``data`` of an event that tells how an order is paid for; it belongs to the order and waits for it."""

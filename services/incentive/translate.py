@@ -15,7 +15,7 @@ from contracts import envelope, orders, sales
 from contracts.directory import Person
 from contracts.envelope import Envelope, EventRef
 from contracts.incentive import LEDGER_POSTED, TARGET_SET, LedgerEntry, LedgerPosting, Target
-from contracts.orders import Order
+from contracts.order_state import Order
 from contracts.topics import INCENTIVE_LEDGER, TARGETS
 from services.incentive.domain.errors import Malformed
 from services.incentive.domain.facts import Cause, Credit

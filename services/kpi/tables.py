@@ -6,15 +6,17 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Numeric
+from sqlalchemy import BigInteger, Boolean, Column, Date, Index, Integer, Numeric, String, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import registry
+from sqlalchemy.types import TypeEngine
 from sqlmodel import Field, SQLModel
 
 from chassis.db import INSTANT
 from chassis.dead_letters import DeadLetterColumns
 from chassis.inbox import PositionColumns
 from chassis.outbox import OutboxColumns
+from services.kpi.domain.fact_kinds import FACT_KINDS, FactKind, FieldType
 
 
 class KpiTable(SQLModel, registry=registry()):
@@ -40,11 +42,27 @@ class DeadLetter(DeadLetterColumns, KpiTable, table=True):
 
 
 class Seen(KpiTable, table=True):
-    """The identity of every accepted event, for ever: 16 bytes of (object, source, id), 16 of its content."""
+    """The identity of every accepted event, for ever: 16 bytes of (source, id), and who has it: 8 bytes of the object
+    that it was first said of, 16 of what was said."""
 
     __tablename__ = "seen"
-    identity: bytes = Field(primary_key=True)
+    pair: bytes = Field(primary_key=True)
+    object: bytes
     content: bytes
+
+
+class RepeatedId(KpiTable, table=True):
+    """An event whose (source, id) an event of another object had first: it counts, and is a fault of its source."""
+
+    __tablename__ = "repeated_id"
+    pair: bytes = Field(primary_key=True)
+    object: bytes = Field(primary_key=True)
+    content: bytes
+    object_kind: str
+    object_id: str
+    source: str
+    id: str
+    received_at: dt.datetime = Field(sa_type=INSTANT)
 
 
 class Conflict(KpiTable, table=True):
@@ -54,50 +72,60 @@ class Conflict(KpiTable, table=True):
     topic: str = Field(primary_key=True)
     partition: int = Field(primary_key=True)
     record_offset: int = Field(primary_key=True, sa_type=BigInteger)
+    object_kind: str
     object_id: str
     source: str
     id: str
     received_at: dt.datetime = Field(sa_type=INSTANT)
 
 
-class OrderHistoryRow(KpiTable, table=True):
-    """What is known of each order (contracts.orders), packed; the rest of the row is there to be listed."""
+class ObjectHistory(KpiTable, table=True):
+    """What is known of each business object (domain.objects), packed; the rest of the row is there to be listed."""
 
-    __tablename__ = "order_history"
+    __tablename__ = "object_history"
     __table_args__ = (
-        Index("order_history_waiting", "order_id", postgresql_where="status = 'waiting'"),
-        Index("order_history_excess", "order_id", postgresql_where="refund_excess > 0"),
+        Index("object_history_waiting", "object_id", postgresql_where="status = 'waiting'"),
+        Index("object_history_excess", "object_id", postgresql_where="excess > 0"),
     )
-    order_id: str = Field(primary_key=True)
+    object_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
     partition: int
     packed: bytes
     status: str
-    refund_excess: Decimal = Field(sa_type=Numeric)
+    excess: Decimal = Field(sa_type=Numeric)
     received_at: dt.datetime = Field(sa_type=INSTANT)
 
 
-class OrderFact(KpiTable, table=True):
-    """What each credit of an order or a refund adds to a day (domain.facts.Fact)."""
+_TYPES: dict[FieldType, TypeEngine[Any]] = {
+    "text": String(),
+    "decimal": Numeric(),
+    "boolean": Boolean(),
+    "date": Date(),
+    "instant": INSTANT,
+}
 
-    __tablename__ = "order_fact"
-    __table_args__ = (
-        Index("order_fact_rep", "rep_id", "day"),
-        Index("order_fact_territory", "territory", "day"),
-        Index("order_fact_day", "day"),
+
+def _fact_table(kind: FactKind) -> Table:
+    """The table of a kind of fact (domain.fact_kinds): a row for each credit of each entry of an object."""
+    return Table(
+        kind.table,
+        KpiTable.metadata,
+        Column("object_id", String, primary_key=True),
+        Column("entry", String, primary_key=True),
+        Column("line", Integer, primary_key=True),
+        Column("partition", Integer, nullable=False),
+        *(Column(name, String) for name in ("rep_id", "customer_id", "territory")),
+        Column("attributes", JSONB, nullable=False),
+        *(Column(name, _TYPES[t]) for name, t in kind.own.items()),
+        *(Column(name, Date) for name in kind.day_columns),
+        Index(f"{kind.table}_rep", "rep_id", kind.day_columns[0]),
+        Index(f"{kind.table}_territory", "territory", kind.day_columns[0]),
+        *(Index(f"{kind.table}_{day}", day) for day in kind.anchors.values()),
     )
-    order_id: str = Field(primary_key=True)
-    entry: str = Field(primary_key=True)
-    line: int = Field(primary_key=True)
-    partition: int
-    is_order: bool
-    rep_id: str | None
-    day: dt.date
-    order_day: dt.date
-    amount: Decimal = Field(sa_type=Numeric)
-    customer_id: str | None
-    territory: str | None
-    currency: str
-    attributes: dict[str, Any] = Field(sa_type=JSONB)
+
+
+FACTS = {kind.name: _fact_table(kind) for kind in FACT_KINDS.values()}
+"""The table of each kind of fact."""
 
 
 class Slice(KpiTable, table=True):

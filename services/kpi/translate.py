@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from chassis.bus import Record
 from chassis.outbox import Announcement
-from contracts import envelope, orders, sales
+from contracts import envelope
 from contracts.directory import Person
 from contracts.envelope import Envelope
 from contracts.incentive import Target
@@ -17,25 +19,34 @@ from contracts.kpi import VALUE_CHANGED, ValueChanged
 from contracts.rates import RATES_SET, DatedRate, RateTable
 from contracts.topics import FX_RATES, KPI_VALUES
 from services.kpi.domain.errors import Malformed
+from services.kpi.domain.objects import OBJECT_KINDS, OF_EVENT
+from services.kpi.domain.objects.object_kind import ObjectKind
 from services.kpi.domain.rates import Rate
 
 SOURCE = "/merit/kpi"
 _person = msgspec.json.Decoder(Person).decode
 _target = msgspec.json.Decoder(Target).decode
+_data: dict[str, Callable[[Raw], Any]] = {
+    name: msgspec.json.Decoder(type_).decode for kind in OBJECT_KINDS.values() for name, type_ in kind.events.items()
+}
 
 
-def read_event(record: Record) -> tuple[Envelope, sales.OrderEvent] | None:
-    """An order event; None for a type that is not read here. Raises Malformed: our door lets nothing of the kind in."""
+def read_event(record: Record) -> tuple[ObjectKind[Any], Envelope, Any] | None:
+    """An event of a CRM with the kind of object that it speaks of; None for a type that is not read here.
+
+    Raises Malformed: our door lets nothing of the kind in.
+    """
     try:
         event = envelope.decode(record.value)
-        if event.type not in orders.EVENTS:
+        kind = OF_EVENT.get(event.type)
+        if kind is None:
             return None
-        data = orders.read(event)
+        data = _data[event.type](event.data)
     except msgspec.DecodeError as error:
-        raise Malformed(f"no order event: {error}") from error
+        raise Malformed(f"no event of a CRM: {error}") from error
     if event.time is None:
-        raise Malformed("an order event without a time")
-    return event, data
+        raise Malformed("an event without a time")
+    return kind, event, data
 
 
 def read_person(record: Record) -> Person:

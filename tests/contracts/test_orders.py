@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from contracts import envelope, orders
-from contracts.orders import Order, OrderHistory
+from contracts import envelope, order_state, orders
+from contracts.order_state import Order
+from contracts.orders import OrderHistory
 from contracts.splits import split
 
 ZONE = ZoneInfo("America/New_York")
@@ -38,7 +39,7 @@ def history(*events: envelope.Envelope) -> OrderHistory:
 
 
 def order(*events: envelope.Envelope) -> Order:
-    return orders.standing(history(*events))
+    return order_state.standing(history(*events))
 
 
 amounts = st.decimals(0, 200, places=3).map(lambda d: format(d, "f"))
@@ -64,7 +65,7 @@ def test_order_and_repetition_do_not_matter(some: list[envelope.Envelope], dice:
     unique = list({(e.source, e.id): e for e in some}.values())
     again = unique + dice.choices(unique, k=3)
     dice.shuffle(again)
-    assert orders.standing(history(*again)) == orders.standing(history(*unique))
+    assert order_state.standing(history(*again)) == order_state.standing(history(*unique))
 
 
 def test_every_arrival_order_of_a_story_gives_the_same_order() -> None:

@@ -18,8 +18,10 @@ from chassis.db import Database
 from contracts import directory, envelope
 from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE
 from services.kpi.__main__ import MIGRATIONS, SCHEMA, shipped
+from services.kpi.domain.fact_kinds import FACT_KINDS
 from services.kpi.handlers.define import publish_shipped
 
+FACTS = [kind.table for kind in FACT_KINDS.values()]
 ZONE = ZoneInfo("America/New_York")
 NOW = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
 
@@ -96,7 +98,16 @@ def zone() -> ZoneInfo:
 async def clean(kpi: Database) -> Database:
     """The same database without any event, person or announcement."""
     async with kpi.transaction() as conn:
-        for table in ("seen", "conflict", "order_history", "order_fact", "slice", "changed", "announced_value"):
+        for table in (
+            "seen",
+            "repeated_id",
+            "conflict",
+            "object_history",
+            "slice",
+            "changed",
+            "announced_value",
+            *FACTS,
+        ):
             await conn.execute(f"delete from {table}")
         for table in ("person", "span", "target", "outbox", "position"):
             await conn.execute(f"delete from {table}")

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from chassis.bus import Record
 from chassis.db import Connection, Database
 from services.kpi.handlers.apply_directory import apply_people
-from services.kpi.handlers.apply_events import additive_measures, apply_events
+from services.kpi.handlers.apply_events import apply_events
+from services.kpi.handlers.in_force import measures_in_force
 from services.kpi.store import verification
 
 REPS = ["ann", "bob", "cy", "nobody"]
@@ -70,9 +71,9 @@ MOVED = [("ann", 2, ("manager", "boss", "2026-01-01", None), ("team", "blue", "2
 async def tables(conn: Connection) -> list[Any]:
     """Everything that can be read of kpi's state."""
     queries = (
-        "select order_id, entry, line, rep_id, day, order_day, amount::text from order_fact order by 1, 2, 3",
-        "select measure_id, kind, subject, day, partition, value::text, facts from slice order by 1, 2, 3, 4, 5",
-        "select identity, content from seen order by 1",
+        "select object_id, entry, line, rep_id, day, order_day, amount from order_fact order by 1, 2, 3",
+        "select measure_id, kind, subject, day, partition, value, facts from slice order by 1, 2, 3, 4, 5",
+        "select pair, object, content from seen union select pair, object, content from repeated_id order by 1, 2",
     )
     return [[tuple(r) for r in await conn.fetch(q)] for q in queries]
 
@@ -92,8 +93,9 @@ async def run(
                         await apply_people(conn, records)
                 if batch:
                     await apply_events(conn, batch, zone)
-            for measure in await additive_measures(conn):
-                assert (await verification.slices_that_differ(conn, measure))[1] == []
+            for measure in await measures_in_force(conn):
+                if measure.additive:
+                    assert (await verification.slices_that_differ(conn, measure))[1] == []
             raise Done(await tables(conn))
     except Done as done:
         return done.found

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from chassis.bus import Record
 from chassis.db import Connection
-from contracts import orders, sales
+from contracts import order_state, orders, sales
 from contracts.directory import Person
 from contracts.envelope import Envelope, content_hash, identity_hash
 from contracts.orders import OrderHistory
@@ -30,7 +30,7 @@ async def learn_orders(conn: Connection, records: Sequence[Record], zone: ZoneIn
     known: dict[str, OrderHistory] = await store.histories(conn, sorted({data.order_id for _, data in news}))
     for event, data in news:
         known[data.order_id] = orders.learn(known.get(data.order_id), event, data, zone)
-    standing = [(known[order_id], orders.standing(known[order_id])) for order_id in sorted(known)]
+    standing = [(known[order_id], order_state.standing(known[order_id])) for order_id in sorted(known)]
     await store.save_histories(conn, [(history, causes_of(order)) for history, order in standing])
     credits = [credit for _, order in standing for credit in credits_of(order)]
     touched = await store.replace_credits(conn, sorted(known), credits)

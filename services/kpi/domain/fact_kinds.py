@@ -205,3 +205,5 @@ _KINDS = (
 )
 FACT_KINDS: Mapping[str, FactKind] = {kind.name: kind for kind in _KINDS}
 """Every kind of fact, by the name that a definition's ``over`` says."""
+MAIN_FACT: Mapping[str, FactKind] = {o: kind for kind in reversed(_KINDS) for o in kind.objects}
+"""The kind of fact that every standing object of a kind has: it says for whom the object counts."""

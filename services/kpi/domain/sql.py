@@ -12,17 +12,21 @@ from typing import Any
 
 from services.kpi.domain.conditions import ATTRIBUTE, Condition, field_type
 from services.kpi.domain.definitions import Measure
+from services.kpi.domain.fact_kinds import FACT_KINDS, FactKind
 
 _COMPARE = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
 _CAST = {"text": "text", "decimal": "numeric", "boolean": "boolean", "date": "date"}
 
-SUBJECTS = """lateral (
+
+def subjects(kind: FactKind, time: str) -> str:
+    """The subjects that a fact counts for: those of its rep on the day that decides, its territory, and the company."""
+    day = kind.member_day or kind.anchors[time]
+    return f"""lateral (
   select s.kind, s.subject from span s
-  where s.person_id = f.rep_id and f.order_day >= s.valid_from and f.order_day < s.valid_to
+  where s.person_id = f.rep_id and f.{day} >= s.valid_from and f.{day} < s.valid_to
   union all select 'territory', f.territory where f.territory is not null
   union all select 'company', 'company'
 ) s"""
-"""The subjects that a fact counts for: those of its rep on its order's day, its territory, and the company."""
 
 
 class Params(list[Any]):
@@ -33,37 +37,43 @@ class Params(list[Any]):
         return f"${len(self)}::{cast}"
 
 
-def contributions(measures: Sequence[Measure], params: Params, source: str = "order_fact f", reason: str = "0") -> str:
+def contributions(over: str, time: str, measures: Sequence[Measure], params: Params, source: str, reason: str) -> str:
     """What each subject has of additive measures per day and partition: the slices, of the facts in ``source``.
 
-    One pass over the facts, whatever the number of measures: columns ``v0, n0, v1, n1 …`` are each one's value and
-    how many facts made it; ``reason`` is an expression whose maximum is told.
+    One pass over the facts, whatever the number of measures, all over one kind and anchor: columns ``v0, n0, v1, n1 …``
+    are each one's value and how many facts made it; ``reason`` is an expression whose maximum is told.
     """
     parts = []
     for i, measure in enumerate(measures):
+        assert (measure.over, measure.time) == (over, time)
         assert measure.additive
         picked = f"filter (where {matches(measure, params)})"
         parts.append(f"{number(measure, params)} {picked} as v{i}, count(*) {picked} as n{i}")
+    kind = FACT_KINDS[over]
+    day = f"f.{kind.anchors[time]}"
+    numbers = "".join(f", {part}" for part in parts)
     return (
-        f"select s.kind, s.subject, f.day, f.partition, max({reason}) as reason{''.join(', ' + p for p in parts)}"
-        f" from {source} cross join {SUBJECTS} group by 1, 2, 3, 4"
+        f"select s.kind, s.subject, {day} as day, f.partition, max({reason}) as reason{numbers}"
+        f" from {source} cross join {subjects(kind, time)} where {day} is not null group by 1, 2, 3, 4"
     )
 
 
 def number(measure: Measure, params: Params) -> str:
     """The aggregate. An order with several credits is several facts, and counts once."""
-    field = measure.aggregate.field or ""
+    field, by = measure.aggregate.field or "", FACT_KINDS[measure.over].counted_by
     match measure.aggregate.measure:
         case "sum":
             return f"sum({_column(measure.over, field, params)})"
         case "count":
-            return "count(distinct f.order_id)"
+            named = ", ".join(f"f.{column}" for column in by)
+            return f"count(distinct {named})" if len(by) == 1 else f"count(distinct ({named}))"
     return f"count(distinct {_column(measure.over, field, params)})"
 
 
 def matches(measure: Measure, params: Params) -> str:
     """The condition that picks the measure's facts. Refunds are amounts, no orders: they are summed, not counted."""
-    own = [] if measure.aggregate.measure == "sum" else ["f.is_order"]
+    counted = FACT_KINDS[measure.over].counted
+    own = [f"f.entry_kind = '{counted}'"] if counted and measure.aggregate.measure != "sum" else []
     return " and ".join(own + [_condition(c, measure.over, params) for c in measure.aggregate.where]) or "true"
 
 
@@ -99,7 +109,7 @@ def _column(over: str, field: str, params: Params) -> str:
     if field.startswith(ATTRIBUTE):
         return f"(f.attributes ->> {params.add(field.removeprefix(ATTRIBUTE), 'text')})"
     assert field_type(over, field), field
-    return {"credited": "(f.rep_id is not null)"}.get(field, f"f.{field}")
+    return {"credited": "(f.rep_id is not null)"}.get(field, f"f.{FACT_KINDS[over].column(field)}")
 
 
 def _typed(value: str | bool | None, cast: str) -> Any:

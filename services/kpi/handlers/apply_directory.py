@@ -10,7 +10,7 @@ from contracts.directory import Person
 from contracts.incentive import Target
 from services.kpi.domain.facts import REASONS
 from services.kpi.domain.spans import spans
-from services.kpi.handlers.apply_events import additive_measures
+from services.kpi.handlers.in_force import measures_in_force
 from services.kpi.store import directory, facts
 from services.kpi.translate import read_person, read_target
 
@@ -21,11 +21,14 @@ async def apply_people(conn: Connection, records: Sequence[Record]) -> None:
     await directory.save_people(conn, _newest(read_person(r) for r in records))
     before, after = await directory.spans(conn), spans((await directory.people(conn)).values())
     gone, new = before - after, after - before
-    touched = await directory.orders_of(conn, sorted({s.person_id for s in gone | new}))
-    additive, ranks = await additive_measures(conn), dict.fromkeys(touched, REASONS.index("recompute"))
-    await facts.fold(conn, additive, ranks, -1)
+    measures, rank = await measures_in_force(conn), REASONS.index("recompute")
+    persons, kinds = sorted({s.person_id for s in gone | new}), sorted({m.over for m in measures})
+    moved = {over: await facts.objects_of(conn, over, persons) for over in kinds}
+    for over, object_ids in moved.items():
+        await facts.refold(conn, over, object_ids, measures, rank, -1)
     await directory.replace_spans(conn, gone, new)
-    await facts.fold(conn, additive, ranks, 1)
+    for over, object_ids in moved.items():
+        await facts.refold(conn, over, object_ids, measures, rank, 1)
     await facts.sweep(conn)
 
 

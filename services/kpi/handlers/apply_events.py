@@ -1,142 +1,185 @@
-"""A batch of order events becomes facts, slices and marks, in the transaction that moves the reader's position."""
+"""A batch of a CRM's events becomes facts, slices and marks, in the transaction that moves the reader's position."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
+from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct
 
 from chassis.bus import Record
 from chassis.db import Connection
-from contracts import orders, sales
-from contracts.envelope import Envelope, content_hash, identity_hash
-from contracts.orders import Order, OrderHistory
-from contracts.splits import total
-from services.kpi.domain.definitions import Measure, measures
-from services.kpi.domain.facts import REASONS, facts_of, reason_for
-from services.kpi.store import definitions, directory, facts
-from services.kpi.store.facts import Conflicting, HistoryRow
+from contracts.envelope import Envelope, content_hash, object_hash, pair_hash
+from contracts.orders import local_day
+from services.kpi.domain.facts import REASONS, Fact, reason_for
+from services.kpi.domain.objects.object_kind import ObjectKind, Standing
+from services.kpi.handlers.in_force import measures_in_force
+from services.kpi.store import directory, facts, histories
+from services.kpi.store.facts import Change
+from services.kpi.store.histories import Conflicting, HistoryRow, Identity, ObjectKey, Repeated
 from services.kpi.translate import read_event
 
+DAY = dt.timedelta(days=1)
 
-@dataclass(frozen=True, slots=True)
-class Arrival:
+
+class Arrival(Struct, frozen=True, gc=False):
     """An event as it lies on the log."""
 
     record: Record
+    kind: ObjectKind[Any]
     event: Envelope
-    data: sales.OrderEvent
-
-    @property
-    def identity(self) -> bytes:
-        return identity_hash(self.data.order_id, self.event.source, self.event.id)
+    data: Any
+    object_id: str
+    identity: Identity
 
 
-@dataclass
-class Touched:
-    """An order that this batch changes."""
+class Touched(Struct):
+    """An object that this batch changes: what is known of it before and after, and the rank of the reason to tell."""
 
-    history: OrderHistory | None
+    kind: ObjectKind[Any]
+    object_id: str
+    before: Any
+    after: Any
     last: Record
     rank: int = 0
-    news: list[Arrival] = field(default_factory=list)
 
 
 async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneInfo) -> None:
     """Count every event of the batch once, for ever, and pass over types that are not read here. Raises Malformed."""
-    arrivals = [Arrival(record, *read) for record in records if (read := read_event(record))]
+    arrivals = [arrival for record in records if (arrival := _arrival(record))]
     news = await _first_of_their_identity(conn, arrivals)
     if not news:
         return
     await directory.lock_shared(conn)
-    additive = await additive_measures(conn)
     touched = await _learn(conn, news, zone)
-    known = [i for i, t in touched.items() if t.history is not None]
-    standing = {i: _state(t, zone) for i, t in touched.items()}
-    ranks = {i: t.rank for i, t in touched.items()}
-    if known:
-        await _retract(conn, additive, {i: ranks[i] for i in known})
-    await facts.save_histories(conn, [_row(t, h, o) for i, t in touched.items() for h, o in [standing[i]]])
-    rows = [(touched[i].last.partition.number, f) for i, (_, order) in standing.items() for f in facts_of(order)]
-    await facts.insert_facts(conn, rows)
-    await facts.fold(conn, additive, ranks, 1)
-    if known:
+    standing = [t.kind.stand(t.after) for t in touched]
+    await histories.save_histories(conn, [_row(t, s) for t, s in zip(touched, standing, strict=True)])
+    gone, fresh = _changes(touched, standing)
+    measures = await measures_in_force(conn)
+    for over in sorted(gone):
+        await facts.remove(conn, over, gone[over], measures)
+    for over in sorted(fresh):
+        await facts.add(conn, over, fresh[over], measures)
+    if gone:
         await facts.sweep(conn)
 
 
-async def additive_measures(conn: Connection) -> list[Measure]:
-    """The measures kept as slices: those of all definitions in force."""
-    known = {k: p.definition for k, p in (await definitions.in_force(conn)).items()}
-    found = {m.id: m for d in known.values() for m in measures(d, known) if m.additive}
-    return [found[i] for i in sorted(found)]
-
-
-async def _retract(conn: Connection, additive: Sequence[Measure], ranks: Mapping[str, int]) -> None:
-    """Take what these orders gave so far out of the slices, and their facts away."""
-    await facts.fold(conn, additive, ranks, -1)
-    await facts.delete_facts(conn, list(ranks))
+def _arrival(record: Record) -> Arrival | None:
+    if (read := read_event(record)) is None:
+        return None
+    kind, event, data = read
+    object_id: str = getattr(data, kind.id_field)
+    identity = pair_hash(event.source, event.id), object_hash(kind.name, object_id)
+    return Arrival(record, kind, event, data, object_id, identity)
 
 
 async def _first_of_their_identity(conn: Connection, arrivals: Iterable[Arrival]) -> list[Arrival]:
     """The events that count: the first in the log of each identity. Another content is kept as a conflict."""
-    first: dict[bytes, Arrival] = {}
+    first: dict[Identity, Arrival] = {}
     later: list[Arrival] = []
     for arrival in arrivals:
         if first.setdefault(arrival.identity, arrival) is not arrival:
             later.append(arrival)
     contents = {i: content_hash(a.event) for i, a in first.items()}
-    taken, held = await facts.claim(conn, contents)
-    held |= {i: contents[i] for i in taken}
-    suspects = later + [a for i, a in first.items() if i not in taken]
-    conflicts = [_conflicting(a) for a in suspects if content_hash(a.event) != held[a.identity]]
-    await facts.keep_conflicts(conn, conflicts)
+    taken, held = await histories.claim(conn, contents)
+    if repeated := [_repeated(a, contents[i]) for i, a in first.items() if i not in taken and i not in held]:
+        beside, theirs = await histories.claim_beside(conn, repeated)
+        taken, held = taken | beside, held | theirs
+    if later or len(taken) < len(first):
+        held |= {i: contents[i] for i in taken}
+        suspects = later + [a for i, a in first.items() if i not in taken]
+        conflicts = [_conflicting(a) for a in suspects if content_hash(a.event) != held[a.identity]]
+        await histories.keep_conflicts(conn, conflicts)
     return [a for i, a in first.items() if i in taken]
 
 
-async def _learn(conn: Connection, news: Iterable[Arrival], zone: ZoneInfo) -> dict[str, Touched]:
-    news = list(news)
-    known = await facts.histories(conn, sorted({a.data.order_id for a in news}))
-    touched: dict[str, Touched] = {}
+async def _learn(conn: Connection, news: Iterable[Arrival], zone: ZoneInfo) -> list[Touched]:
+    """The objects that these events speak of, in order of their ids, each with what is known by now."""
+    by_object: dict[ObjectKey, list[Arrival]] = {}
     for arrival in news:
-        order_id = arrival.data.order_id
-        order = touched.setdefault(order_id, Touched(known.get(order_id), arrival.record))
-        order.last = arrival.record
-        order.rank = max(order.rank, _rank(arrival, zone))
-        order.news.append(arrival)
-    return dict(sorted(touched.items()))
+        by_object.setdefault((arrival.kind.name, arrival.object_id), []).append(arrival)
+    known = await histories.histories(conn, by_object)
+    touched = []
+    for key, some in by_object.items():
+        kind = some[0].kind
+        before = kind.unpack(known[key]) if key in known else None
+        object_ = Touched(kind, key[1], before, before, some[-1].record)
+        for arrival in some:
+            object_.rank = max(object_.rank, _rank(arrival, object_.after is not None, zone))
+            object_.after = kind.learn(object_.after, arrival.event, arrival.data, zone)
+        touched.append(object_)
+    return sorted(touched, key=lambda t: (t.object_id, t.kind.name))
 
 
-def _state(touched: Touched, zone: ZoneInfo) -> tuple[OrderHistory, Order]:
-    history = touched.history
-    for arrival in touched.news:
-        history = orders.learn(history, arrival.event, arrival.data, zone)
-    assert history is not None
-    return history, orders.standing(history)
-
-
-def _rank(arrival: Arrival, zone: ZoneInfo) -> int:
-    event, data = arrival.event, arrival.data
+def _rank(arrival: Arrival, known: bool, zone: ZoneInfo) -> int:
+    event = arrival.event
     assert event.time
-    day = orders.local_day(event.time, data.business_date, zone)
+    day = local_day(event.time, arrival.data.business_date, zone)
     reason = reason_for(
         imported=event.importid is not None,
-        restates=isinstance(data, sales.OrderAmended | sales.OrderCancelled),
+        restates=arrival.kind.restates(event, known),
         received_at=arrival.record.appended_at,
-        day_ended_at=dt.datetime.combine(day + dt.timedelta(days=1), dt.time.min, zone),
+        day_ended_at=dt.datetime.combine(day + DAY, dt.time.min, zone),
     )
     return REASONS.index(reason)
 
 
-def _row(touched: Touched, history: OrderHistory, order: Order) -> HistoryRow:
-    last, excess = touched.last, total(r.excess for r in order.refunds)
-    shown = excess if order.status == "standing" else Decimal(0)
-    return HistoryRow(last.partition.number, history, order.status, shown, last.appended_at)
+def _changes(
+    touched: Iterable[Touched], standing: Iterable[Standing]
+) -> tuple[dict[str, list[Change]], dict[str, list[Change]]]:
+    """The facts that go and those that come, by kind: of an object whose facts of a kind stay as they are, none."""
+    gone: dict[str, list[Change]] = {}
+    fresh: dict[str, list[Change]] = {}
+    for object_, stands in zip(touched, standing, strict=True):
+        partition, rank = object_.last.partition.number, object_.rank
+        after = _by_kind(stands.facts)
+        before = {} if object_.before is None else _by_kind(object_.kind.stand(object_.before).facts)
+        for over in after.keys() | before.keys():
+            if (old := before.get(over)) != (new := after.get(over)):
+                gone.setdefault(over, []).extend(Change(f, partition, rank) for f in old or ())
+                fresh.setdefault(over, []).extend(Change(f, partition, rank) for f in new or ())
+    return {k: c for k, c in gone.items() if c}, {k: c for k, c in fresh.items() if c}
+
+
+def _by_kind(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
+    found: dict[str, list[Fact]] = {}
+    for fact in facts:
+        found.setdefault(fact.kind, []).append(fact)
+    return found
+
+
+def _row(touched: Touched, stands: Standing) -> HistoryRow:
+    last = touched.last
+    packed = touched.kind.pack(touched.after)
+    return HistoryRow(
+        touched.kind.name,
+        touched.object_id,
+        last.partition.number,
+        packed,
+        stands.status,
+        stands.excess,
+        last.appended_at,
+    )
+
+
+def _repeated(arrival: Arrival, content: bytes) -> Repeated:
+    event = arrival.event
+    received_at = arrival.record.appended_at
+    return Repeated(
+        arrival.identity, content, arrival.kind.name, arrival.object_id, event.source, event.id, received_at
+    )
 
 
 def _conflicting(arrival: Arrival) -> Conflicting:
     record, event = arrival.record, arrival.event
     return Conflicting(
-        record.partition, record.offset, arrival.data.order_id, event.source, event.id, record.appended_at
+        record.partition,
+        record.offset,
+        arrival.kind.name,
+        arrival.object_id,
+        event.source,
+        event.id,
+        record.appended_at,
     )

@@ -10,7 +10,7 @@ from chassis.db import Connection
 from services.kpi.domain.conditions import Fault
 from services.kpi.domain.definitions import BadDefinition, Definition, Measure, Published, measures, parse
 from services.kpi.domain.facts import REASONS
-from services.kpi.handlers.apply_events import additive_measures
+from services.kpi.handlers.in_force import measures_in_force
 from services.kpi.store import definitions, directory, facts
 from services.kpi.store.definitions import in_force as in_force
 
@@ -29,13 +29,14 @@ async def publish(conn: Connection, key: str, body: Mapping[str, Any], now: dt.d
     _check_place(definition, key, catalogue)
     if key in known and known[key].definition == definition:
         return known[key]
-    before = {m.id for m in await additive_measures(conn)}
+    before = {m.id for m in await measures_in_force(conn)}
     version = known[key].version + 1 if key in known else 1
     published = Published(definition, version, now, by)
     await definitions.publish(conn, published)
     await _backfill(conn, measures(definition, catalogue | {key: definition}), before)
-    await facts.mark_everything(conn, REASONS.index("recompute"))
-    await facts.drop_measures(conn, [m.id for m in await additive_measures(conn)])
+    kept = await measures_in_force(conn)
+    await facts.mark_everything(conn, kept, REASONS.index("recompute"))
+    await facts.drop_measures(conn, [m.id for m in kept if m.additive])
     return published
 
 

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from chassis import inbox
-from chassis.bus import At, Bus, Partition
+from chassis.bus import At, Bus, Partition, Record
 from chassis.db import Connection
-from contracts import orders
-from contracts.envelope import identity_hash
-from contracts.orders import OrderHistory
-from contracts.topics import CRM_SALES
-from services.kpi.domain.facts import Fact, facts_of
+from contracts.envelope import Envelope
+from services.kpi.domain.errors import Malformed
+from services.kpi.domain.fact_kinds import FACT_KINDS
+from services.kpi.domain.facts import Fact
+from services.kpi.domain.objects import OBJECT_KINDS
+from services.kpi.domain.objects.object_kind import ObjectKind
 from services.kpi.domain.spans import spans
-from services.kpi.handlers.apply_events import additive_measures
+from services.kpi.handlers.in_force import measures_in_force
 from services.kpi.store import directory, verification
+from services.kpi.store.histories import ObjectKey
 from services.kpi.translate import read_event
 
 CHUNK_RECORDS = 2_000
@@ -34,51 +37,75 @@ class Check:
 
 async def verify(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
     """Every check of this service. ``conn`` must be one repeatable-read snapshot."""
-    checks = [await _facts_equal_log(conn, bus, zone)]
+    checks = await _facts_equal_log(conn, bus, zone)
     kept, made = await directory.spans(conn), spans((await directory.people(conn)).values())
     checks.append(_check("spans equal the directory's memberships", len(made), sorted(kept ^ made)))
-    for measure in await additive_measures(conn):
-        examined, wrong = await verification.slices_that_differ(conn, measure)
-        checks.append(_check(f"slices of measure {measure.id} equal their recomputation", examined, wrong))
+    for measure in await measures_in_force(conn):
+        if measure.additive:
+            examined, wrong = await verification.slices_that_differ(conn, measure)
+            checks.append(_check(f"slices of measure {measure.id} equal their recomputation", examined, wrong))
     return checks
 
 
-async def _facts_equal_log(conn: Connection, bus: Bus, zone: ZoneInfo) -> Check:
+async def _facts_equal_log(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
     """Promise 2: fold every accepted event of the log anew, up to where this service has read it."""
-    examined, wrong = 0, list[str]()
+    objects, facts = _Compared(), _Compared()
     for partition, until in sorted((await inbox.positions(conn)).items()):
-        if partition.topic == CRM_SALES.name:
-            histories = await _fold(bus, partition, until, zone)
-            expected = {_key(f): f for h in histories.values() for f in facts_of(orders.standing(h))}
-            kept = {_key(f): f for f in await verification.facts_of_partition(conn, partition.number)}
-            examined += len(expected)
-            wrong += [f"{k}" for k in sorted(expected.keys() | kept.keys()) if expected.get(k) != kept.get(k)]
-    return _check("facts equal the accepted events of the log", examined, wrong)
+        kinds = [k for k in OBJECT_KINDS.values() if k.topic == partition.topic]
+        folded = await _fold(bus, partition, until, zone) if kinds else {}
+        for kind in kinds:
+            packed = await verification.histories_of_partition(conn, kind.name, partition.number)
+            kept = {key: kind.unpack(known) for key, known in packed.items()}
+            objects.compare({key: known for key, known in folded.items() if key[0] == kind.name}, kept)
+        made = [f for (name, _), known in folded.items() for f in OBJECT_KINDS[name].stand(known).facts]
+        for over in (o for o, fact in FACT_KINDS.items() if OBJECT_KINDS[fact.objects[0]] in kinds):
+            stored = await verification.facts_of_partition(conn, over, partition.number)
+            facts.compare({_key(f): f for f in made if f.kind == over}, {_key(f): f for f in stored})
+    return [
+        _check("histories equal the accepted events of the log", objects.examined, objects.wrong),
+        _check("facts equal the accepted events of the log", facts.examined, facts.wrong),
+    ]
 
 
-async def _fold(bus: Bus, partition: Partition, until: int, zone: ZoneInfo) -> dict[str, OrderHistory]:
-    histories: dict[str, OrderHistory] = {}
-    seen: set[bytes] = set()
+@dataclass
+class _Compared:
+    """How much was compared, and what differed."""
+
+    examined: int = 0
+    wrong: list[str] = field(default_factory=list)
+
+    def compare(self, made: Mapping[Any, object], kept: Mapping[Any, object]) -> None:
+        self.examined += len(made)
+        self.wrong += [str(key) for key in sorted(made.keys() | kept.keys()) if made.get(key) != kept.get(key)]
+
+
+async def _fold(bus: Bus, partition: Partition, until: int, zone: ZoneInfo) -> dict[ObjectKey, Any]:
+    histories: dict[ObjectKey, Any] = {}
+    seen: set[tuple[ObjectKey, str, str]] = set()
     offset = 0
     while offset < until:
         records = [r for r in await bus.read(At(partition, offset), CHUNK_RECORDS) if r.offset < until]
         if not records:
             break
-        for record in records:
-            if (read := read_event(record)) is None:
-                continue
-            event, data = read
-            identity = identity_hash(data.order_id, event.source, event.id)
-            if identity not in seen:
+        for kind, event, data in filter(None, map(_read, records)):
+            key = kind.name, getattr(data, kind.id_field)
+            if (identity := (key, event.source, event.id)) not in seen:
                 seen.add(identity)
-                known = histories.get(data.order_id)
-                histories[data.order_id] = orders.learn(known, event, data, zone)
+                histories[key] = kind.learn(histories.get(key), event, data, zone)
         offset = records[-1].offset + 1
     return histories
 
 
-def _key(fact: Fact) -> tuple[str, str, int]:
-    return fact.order_id, fact.entry, fact.line
+def _read(record: Record) -> tuple[ObjectKind[Any], Envelope, Any] | None:
+    """What the record counts as; nothing if it is kept as a dead letter."""
+    try:
+        return read_event(record)
+    except Malformed:
+        return None
+
+
+def _key(fact: Fact) -> tuple[str, str, str, int]:
+    return fact.kind, fact.object_id, fact.entry, fact.line
 
 
 def _check(name: str, examined: int, wrong: Sequence[object]) -> Check:

@@ -83,12 +83,6 @@ async def replace_spans(conn: Connection, gone: Iterable[Span], new: Iterable[Sp
     )
 
 
-async def orders_of(conn: Connection, person_ids: Sequence[str]) -> list[str]:
-    """The orders that credit any of these people."""
-    rows = await conn.fetch("select distinct order_id from order_fact where rep_id = any($1::text[])", person_ids)
-    return [r["order_id"] for r in rows]
-
-
 async def save_targets(conn: Connection, targets: Sequence[Target]) -> None:
     """Keep the newest version of each target."""
     rows = [

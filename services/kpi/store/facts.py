@@ -1,156 +1,88 @@
-"""Identities, order histories, facts, and the slices that are kept of them."""
+"""Facts, and the slices and marks that follow them: a statement per fact table and batch."""
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from decimal import Decimal
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import msgspec
 
-from chassis.bus import Partition
-from chassis.db import Connection, columns
+from chassis.db import Connection
 from chassis.telemetry import current_traceparent
-from contracts import orders
-from contracts.orders import OrderHistory
+from contracts.sales import Attributes
 from services.kpi.domain.definitions import Measure
+from services.kpi.domain.fact_kinds import FACT_KINDS, SHARED_COLUMNS
+from services.kpi.domain.fact_sql import deletion, families, folding, given, insertion, into_slices
 from services.kpi.domain.facts import Fact
-from services.kpi.domain.sql import SUBJECTS, Params, contributions
+from services.kpi.domain.sql import Params, contributions, subjects
+
+_ATTRIBUTES = SHARED_COLUMNS.index("attributes")
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
-    """An order's history with what is listed of it."""
+class Change(NamedTuple):
+    """A fact that comes or goes: the partition of its object's log, and the rank of the reason to tell."""
 
+    fact: Fact
     partition: int
-    history: OrderHistory
-    status: str
-    refund_excess: Decimal
-    received_at: dt.datetime
+    reason: int
 
 
-@dataclass(frozen=True, slots=True)
-class Conflicting:
-    """An event that was read from the log and not applied: its identity has another content."""
-
-    partition: Partition
-    offset: int
-    object_id: str
-    source: str
-    id: str
-    received_at: dt.datetime
+async def remove(conn: Connection, over: str, changes: Sequence[Change], measures: Iterable[Measure]) -> None:
+    """Take facts of one kind away, and what they gave to the slices."""
+    kind, passes = FACT_KINDS[over], families(m for m in measures if m.over == over)
+    keys = [[c.fact.object_id for c in changes], [c.fact.entry for c in changes], [c.fact.line for c in changes]]
+    params = Params([*keys, [c.reason for c in changes]])
+    query = f"with gone as ({deletion(kind)})"
+    fold = folding(passes, params, "gone f", "f.reason", -1, current_traceparent()) if passes else "select from gone"
+    await conn.execute(f"{query}{', ' if passes else ' '}{fold}", *params)
 
 
-async def claim(conn: Connection, identities: Mapping[bytes, bytes]) -> tuple[set[bytes], dict[bytes, bytes]]:
-    """Take the identities that are free. Returns those taken now, and the content that each of the others has."""
-    asked = sorted(identities)
-    fresh = await conn.fetch(
-        "insert into seen (identity, content) select * from unnest($1::bytea[], $2::bytea[])"
-        " on conflict do nothing returning identity",
-        asked,
-        [identities[i] for i in asked],
+async def add(conn: Connection, over: str, changes: Sequence[Change], measures: Iterable[Measure]) -> None:
+    """Add facts of one kind, and what they give to the slices."""
+    kind, passes = FACT_KINDS[over], families(m for m in measures if m.over == over)
+    rows = [list(column) for column in zip(*(msgspec.structs.astuple(c.fact) for c in changes), strict=True)]
+    rows[_ATTRIBUTES] = [_json(attributes) for attributes in rows[_ATTRIBUTES]]
+    params = Params([*rows, [c.partition for c in changes], [c.reason for c in changes]])
+    query = f"with given as ({given(kind)})"
+    if not passes:
+        await conn.execute(f"{query} {insertion(kind)}", *params)
+        return
+    fold = folding(passes, params, "given f", "f.reason", 1, current_traceparent())
+    await conn.execute(f"{query}, fresh as ({insertion(kind)}), {fold}", *params)
+
+
+def _json(attributes: Attributes) -> str:
+    return msgspec.json.encode(attributes).decode() if attributes else "{}"
+
+
+async def refold(
+    conn: Connection, over: str, object_ids: Sequence[str], measures: Iterable[Measure], reason: int, sign: int
+) -> None:
+    """Add (sign 1) or take away (sign -1) what the facts of these objects give to the slices, as spans are now."""
+    passes = families(m for m in measures if m.over == over)
+    if not passes or not object_ids:
+        return
+    params = Params([object_ids])
+    source = f"unnest($1::text[]) as t(object_id) join {FACT_KINDS[over].table} f using (object_id)"
+    fold = folding(passes, params, source, params.add(reason, "int"), sign, current_traceparent())
+    await conn.execute(f"with {fold}", *params)
+
+
+async def objects_of(conn: Connection, over: str, person_ids: Sequence[str]) -> list[str]:
+    """The objects with a fact of a kind that credits any of these people."""
+    rows = await conn.fetch(
+        f"select distinct object_id from {FACT_KINDS[over].table} where rep_id = any($1::text[])", person_ids
     )
-    taken = {r["identity"] for r in fresh}
-    others = [i for i in asked if i not in taken]
-    rows = await conn.fetch("select identity, content from seen where identity = any($1::bytea[])", others)
-    return taken, {r["identity"]: r["content"] for r in rows}
-
-
-async def keep_conflicts(conn: Connection, conflicts: Sequence[Conflicting]) -> None:
-    """List events that were not applied."""
-    await conn.executemany(
-        "insert into conflict (topic, partition, record_offset, object_id, source, id, received_at)"
-        " values ($1, $2, $3, $4, $5, $6, $7) on conflict do nothing",
-        [
-            (c.partition.topic, c.partition.number, c.offset, c.object_id, c.source, c.id, c.received_at)
-            for c in conflicts
-        ],
-    )
-
-
-async def histories(conn: Connection, order_ids: Sequence[str]) -> dict[str, OrderHistory]:
-    """What is known of these orders; unknown ones are absent."""
-    rows = await conn.fetch("select order_id, packed from order_history where order_id = any($1::text[])", order_ids)
-    return {r["order_id"]: orders.unpack(r["packed"]) for r in rows}
-
-
-async def save_histories(conn: Connection, rows: Sequence[HistoryRow]) -> None:
-    """Replace what is known of these orders."""
-    await conn.execute(
-        "insert into order_history (order_id, partition, packed, status, refund_excess, received_at)"
-        " select * from unnest($1::text[], $2::int[], $3::bytea[], $4::text[], $5::numeric[], $6::timestamptz[])"
-        " on conflict (order_id) do update set packed = excluded.packed, status = excluded.status,"
-        " refund_excess = excluded.refund_excess, received_at = excluded.received_at",
-        *columns(
-            [
-                (r.history.order_id, r.partition, orders.pack(r.history), r.status, r.refund_excess, r.received_at)
-                for r in sorted(rows, key=lambda r: r.history.order_id)
-            ],
-            6,
-        ),
-    )
-
-
-async def delete_facts(conn: Connection, order_ids: Sequence[str]) -> None:
-    """Take these orders' facts away."""
-    await conn.execute("delete from order_fact where order_id = any($1::text[])", order_ids)
-
-
-async def insert_facts(conn: Connection, facts: Sequence[tuple[int, Fact]]) -> None:
-    """Add facts, each with the partition that its order lies in."""
-    rows = [
-        (
-            *(f.order_id, f.entry, f.line, partition, f.is_order, f.rep_id, f.day, f.order_day, f.amount),
-            *(f.customer_id, f.territory, f.currency, msgspec.json.encode(f.attributes).decode()),
-        )
-        for partition, f in facts
-    ]
-    await conn.execute(
-        "insert into order_fact (order_id, entry, line, partition, is_order, rep_id, day, order_day, amount,"
-        " customer_id, territory, currency, attributes)"
-        " select a, b, c, d, e, f, g, h, i, j, k, l, m::jsonb from unnest($1::text[], $2::text[], $3::int[],"
-        " $4::int[], $5::bool[], $6::text[], $7::date[], $8::date[], $9::numeric[], $10::text[], $11::text[],"
-        " $12::text[], $13::text[]) as x(a, b, c, d, e, f, g, h, i, j, k, l, m)",
-        *columns(rows, 13),
-    )
-
-
-async def fold(conn: Connection, measures: Sequence[Measure], ranks: Mapping[str, int], sign: int) -> None:
-    """Add (sign 1) or take away (sign -1) what these orders' present facts give to the slices, and mark what changed.
-
-    ``ranks``: per order the rank of the reason to tell.
-    """
-    params = Params([list(ranks), list(ranks.values())])
-    source = "unnest($1::text[], $2::int[]) as t(order_id, reason) join order_fact f using (order_id)"
-    delta = contributions(measures, params, source, "t.reason")
-    cause = params.add(current_traceparent(), "text")
-    marks = (
-        "insert into changed (kind, subject, day, reason, traceparent)"
-        f" select kind, subject, day, max(reason), {cause} from delta group by 1, 2, 3"
-    )
-    await conn.execute(f"with delta as ({delta}), marks as ({marks}) {_into_slices(measures, params, sign)}", *params)
+    return [r["object_id"] for r in rows]
 
 
 async def fold_everything(conn: Connection, measure: Measure) -> None:
     """Make a new measure's slices from all facts."""
     params = Params()
     await conn.execute("delete from slice where measure_id = $1", measure.id)
-    delta = contributions([measure], params)
-    await conn.execute(f"with delta as ({delta}) {_into_slices([measure], params, 1)}", *params)
-
-
-def _into_slices(measures: Sequence[Measure], params: Params, sign: int) -> str:
-    factor = params.add(sign, "int")
-    each = ", ".join(f"({params.add(m.id, 'text')}, v{i}, n{i})" for i, m in enumerate(measures))
-    each = each or "(null, null::numeric, 0)"  # no measure is in force: nothing to keep
-    return (
-        "insert into slice as s (measure_id, kind, subject, day, partition, value, facts)"
-        f" select m.id, kind, subject, day, partition, m.value * {factor}, m.facts * {factor}"
-        f" from delta cross join lateral (values {each}) as m(id, value, facts) where m.facts > 0"
-        " on conflict (measure_id, kind, subject, day, partition)"
-        " do update set value = s.value + excluded.value, facts = s.facts + excluded.facts"
-    )
+    source = f"{FACT_KINDS[measure.over].table} f"
+    delta = contributions(measure.over, measure.time, [measure], params, source, "0")
+    await conn.execute(f"with d0 as ({delta}) {into_slices([[measure]], params, 1)}", *params)
 
 
 async def sweep(conn: Connection) -> None:
@@ -158,14 +90,18 @@ async def sweep(conn: Connection) -> None:
     await conn.execute("delete from slice where facts = 0")
 
 
-async def mark_everything(conn: Connection, reason: int) -> None:
-    """Mark every subject and day that has a fact: after a change of meaning."""
-    await conn.execute(
-        "insert into changed (kind, subject, day, reason, traceparent)"
-        f" select distinct s.kind, s.subject, f.day, $1::int, $2 from order_fact f cross join {SUBJECTS}",
-        reason,
-        current_traceparent(),
-    )
+async def mark_everything(conn: Connection, measures: Iterable[Measure], reason: int) -> None:
+    """Mark every subject and day that has a fact that these measures look at: after a change of meaning."""
+    for over, time in families(measures):
+        kind = FACT_KINDS[over]
+        day = f"f.{kind.anchors[time]}"
+        await conn.execute(
+            "insert into changed (kind, subject, day, reason, traceparent)"
+            f" select distinct s.kind, s.subject, {day}, $1::int, $2 from {kind.table} f"
+            f" cross join {subjects(kind, time)} where {day} is not null",
+            reason,
+            current_traceparent(),
+        )
 
 
 async def drop_measures(conn: Connection, kept: Sequence[str]) -> None:

@@ -5,25 +5,39 @@ from __future__ import annotations
 from typing import Any
 
 from chassis.db import Connection
+from services.kpi.domain.fact_kinds import MAIN_FACT
+from services.kpi.domain.fact_sql import owner
 from services.kpi.domain.sight import Sight
 
-_IN_SIGHT = """exists (select from order_fact f join span m on m.person_id = f.rep_id and f.order_day >= m.valid_from
-  and f.order_day < m.valid_to where f.order_id = q.object_id and m.kind = any($4) and m.subject = $5)"""
+_MAIN = list({kind.table: kind for kind in MAIN_FACT.values()}.values())
+_OF_SOMEONE = " union all ".join(
+    f"select {owner(kind)} as object_kind, f.object_id, f.rep_id,"
+    f" f.{kind.member_day or next(iter(kind.anchors.values()))} as day from {kind.table} f where f.rep_id is not null"
+    for kind in _MAIN
+)
+_IN_SIGHT = f"""exists (select from ({_OF_SOMEONE}) f join span m on m.person_id = f.rep_id and f.day >= m.valid_from
+  and f.day < m.valid_to where f.object_kind = q.object_kind and f.object_id = q.object_id and m.kind = any($4)
+  and m.subject = $5)"""
+_OBJECT = "object_id || ' ' || kind as cursor, kind as object_kind, object_id, received_at"
 _QUERIES = {
-    "waiting": "select order_id as cursor, order_id as object_id, received_at from order_history"
-    " where status = 'waiting'",
-    "refund_excess": "select order_id as cursor, order_id as object_id, received_at, refund_excess::text as excess"
-    " from order_history where refund_excess > 0",
-    "unresolved": "select distinct f.order_id || ' ' || f.rep_id as cursor, f.order_id as object_id, f.rep_id"
-    " from order_fact f where f.rep_id is not null and not exists (select from person p where p.person_id = f.rep_id)",
-    "conflict": "select topic || ' ' || partition || ' ' || lpad(record_offset::text, 19, '0') as cursor, object_id,"
-    " source, id, received_at from conflict",
+    "waiting": f"select {_OBJECT} from object_history where status = 'waiting'",
+    "refund_excess": f"select {_OBJECT}, excess::text as excess from object_history where excess > 0",
+    "unresolved": "select distinct f.object_id || ' ' || f.object_kind || ' ' || f.rep_id as cursor, f.object_kind,"
+    f" f.object_id, f.rep_id from ({_OF_SOMEONE}) f"
+    " where not exists (select from person p where p.person_id = f.rep_id)",
+    "conflict": "select topic || ' ' || partition || ' ' || lpad(record_offset::text, 19, '0') as cursor, object_kind,"
+    " object_id, source, id, received_at from conflict",
+    "repeated_id": "select encode(pair || object, 'hex') as cursor, object_kind, object_id, source, id, received_at"
+    " from repeated_id",
 }
 KINDS = tuple(_QUERIES)
+"""waiting: what an object begins with has not come; refund_excess: more refunded than there was; unresolved: a credit
+of a person whom the directory does not know; conflict: another content under a known identity; repeated_id: a (source,
+id) that another object had first, which counts for both and is a fault of the source."""
 
 
 async def listed(conn: Connection, kind: str, sight: Sight, after: str, limit: int) -> list[dict[str, Any]]:
-    """Entries of a kind after a cursor; own and tree see those of orders that count for them."""
+    """Entries of a kind after a cursor; own and tree see those of objects that count for them."""
     seen = "true or $4::text[] is null or $5::text is null" if sight.everything else _IN_SIGHT
     rows = await conn.fetch(
         f'select q.* from ({_QUERIES[kind]}) q where q.cursor collate "C" > $1 and ($2::text = $2) and ({seen})'

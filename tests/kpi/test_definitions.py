@@ -13,7 +13,17 @@ from hypothesis import strategies as st
 
 from services.kpi.__main__ import shipped
 from services.kpi.domain.definitions import BadDefinition, Definition, measures, parse
-from services.kpi.domain.periods import GRAINS, BadPeriod, containing, following, named, preceding, split, trailing
+from services.kpi.domain.periods import (
+    GRAINS,
+    BadPeriod,
+    Window,
+    containing,
+    following,
+    named,
+    preceding,
+    split,
+    trailing,
+)
 from services.kpi.domain.values import plain, rounded, value_of
 
 GOOD: dict[str, Any] = {
@@ -162,3 +172,21 @@ def plain_negative(text: str) -> str:
 def test_plain_text_is_exact(number: Decimal) -> None:
     assert Decimal(plain(number)) == number
     assert "E" not in plain(number)
+
+
+FIRST, LAST = dt.date.min, dt.date.max
+
+
+@pytest.mark.parametrize("edge", [named("0001"), named("0001-Q1"), named("0001-W01"), named("0001-01-01")])
+def test_nothing_precedes_the_first_period_of_the_calendar(edge: Window) -> None:
+    with pytest.raises(BadPeriod):
+        preceding(edge)
+
+
+def test_windows_that_leave_the_calendar_are_refused() -> None:
+    assert trailing(1, FIRST).start == FIRST
+    for days, as_of in ((2, FIRST), (1, LAST)):
+        with pytest.raises(BadPeriod):
+            trailing(days, as_of)
+    with pytest.raises(BadPeriod):
+        preceding(split(dt.date(2, 1, 1), LAST, None)[0])

@@ -87,10 +87,16 @@ def named(name: str) -> Window:
 
 
 def preceding(window: Window) -> Window:
-    """The period before, of the same grain; of a free or trailing window the same number of days before it."""
-    if window.grain:
-        return containing(window.start - DAY, window.grain)
-    return Window(window.start - (window.end - window.start), window.start)
+    """The period before, of the same grain; of a free or trailing window the same number of days before it.
+
+    Raises BadPeriod at the beginning of time.
+    """
+    try:
+        if window.grain:
+            return containing(window.start - DAY, window.grain)
+        return Window(window.start - (window.end - window.start), window.start)
+    except OverflowError as error:
+        raise BadPeriod(f"what precedes {window.name} lies before the beginning of time") from error
 
 
 def following(window: Window) -> Window:
@@ -117,5 +123,8 @@ def split(start: dt.date, end: dt.date, grain: Grain | None) -> list[Window]:
 
 
 def trailing(days: int, as_of: dt.date) -> Window:
-    """The last n days, the as-of day included."""
-    return Window(as_of - dt.timedelta(days=days - 1), as_of + DAY)
+    """The last n days, the as-of day included. Raises BadPeriod at the beginning and at the end of time."""
+    try:
+        return Window(as_of - dt.timedelta(days=days - 1), as_of + DAY)
+    except OverflowError as error:
+        raise BadPeriod(f"the {days} days up to {as_of} leave the calendar") from error

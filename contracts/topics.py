@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from contracts import directory, incentive, kpi, rates, sales, service
+from contracts import custom_fields, directory, incentive, kpi, rates, sales, service
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,15 @@ CRM_SERVICE = Topic(
     producer="ingest",
     consumers=("kpi",),
 )
+CUSTOM_FIELDS = Topic(
+    name="custom-fields",
+    events={custom_fields.CUSTOM_FIELD_DECLARED: custom_fields.CustomField},
+    keys={custom_fields.CUSTOM_FIELD_DECLARED: "name"},
+    producer="ingest",
+    consumers=("kpi",),
+    partitions=1,
+    compacted=True,
+)
 DIRECTORY_PEOPLE = Topic(
     name="directory-people",
     events={directory.PERSON: directory.Person},
@@ -126,11 +135,10 @@ INCENTIVE_LEDGER = Topic(
     producer="incentive",
     consumers=("other systems",),
 )
-TOPICS = (CRM_SALES, CRM_SERVICE, DIRECTORY_PEOPLE, TARGETS, KPI_VALUES, FX_RATES, INCENTIVE_LEDGER)
+TOPICS = (CRM_SALES, CRM_SERVICE, CUSTOM_FIELDS, DIRECTORY_PEOPLE, TARGETS, KPI_VALUES, FX_RATES, INCENTIVE_LEDGER)
 EVENT_TYPES: dict[str, type[Struct]] = {name: type_ for topic in TOPICS for name, type_ in topic.events.items()}
-ACCEPTED_FROM_CRM: dict[str, Topic] = {
-    name: topic for topic in TOPICS for name in topic.events if topic.producer == "ingest"
-}
+CRM_TOPICS = (CRM_SALES, CRM_SERVICE)
+ACCEPTED_FROM_CRM: dict[str, Topic] = {name: topic for topic in CRM_TOPICS for name in topic.events}
 """The topic that each event type of a CRM goes to: what the door accepts."""
 
 

@@ -43,6 +43,10 @@ POLICIES: tuple[Policy, ...] = (
     Policy("GET", "/v1/event-types", "ingest", "event_types.read"),
     Policy("GET", "/v1/event-types/{type}", "ingest", "event_types.read"),
     Policy("PUT", "/v1/event-types/{type}", "ingest", "event_types.write"),
+    Policy("GET", "/v1/custom-fields", "ingest", "event_types.read"),
+    Policy("GET", "/v1/custom-fields/{name}", "ingest", "event_types.read"),
+    Policy("PUT", "/v1/custom-fields/{name}", "ingest", "event_types.write"),
+    Policy("DELETE", "/v1/custom-fields/{name}", "ingest", "event_types.write"),
     Policy("GET", "/v1/verification/events", "ingest", "operations.read"),
     # kpi: definitions, values, attainment, and what is doubtful in the data
     Policy("GET", "/v1/kpis", "kpi", "kpis.read"),

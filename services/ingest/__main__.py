@@ -1,4 +1,4 @@
-"""The composition root: ``python -m services.ingest api | migrate | check``."""
+"""The composition root: ``python -m services.ingest api | relay | migrate | check``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from chassis.app import Service
 from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.db import connect
+from chassis.outbox import Relay
 from chassis.tokens import Verifier
 from services.ingest.app import Deps, create_app
 from services.ingest.settings import IngestSettings
@@ -19,14 +20,11 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 
 async def build(settings: IngestSettings, *, bus: Bus, clock: Clock, verifier: Verifier) -> Service:
-    """Open the database and put the service together; the log may be down. It has no loops.
-
-    Raises DatabaseUnavailable.
-    """
+    """Open the database and put the service together; the log may be down. Raises DatabaseUnavailable."""
     database = await connect(settings.database_url, SCHEMA, settings.connections_max)
     app = create_app(Deps(database, bus, clock, verifier, settings.zone_info))
-    return Service("ingest", app, close=database.close)
+    return Service("ingest", app, {"relay": Relay(bus, database).run}, database.close)
 
 
 if __name__ == "__main__":
-    sys.exit(process.main(SCHEMA, IngestSettings, build, MIGRATIONS, ()))
+    sys.exit(process.main(SCHEMA, IngestSettings, build, MIGRATIONS, ("relay",)))

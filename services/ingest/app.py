@@ -15,12 +15,13 @@ from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.db import Database
 from chassis.tokens import Verifier
-from contracts.topics import TOPICS
+from contracts.topics import CRM_TOPICS
 from services.ingest.handlers.accept import Intake
+from services.ingest.handlers.custom_fields import CustomFields
 from services.ingest.handlers.policies import Policies
 from services.ingest.handlers.quarantine import Quarantine
 from services.ingest.handlers.verify import Verification
-from services.ingest.routes import ERROR_STATUS, event_docs, events, reading
+from services.ingest.routes import ERROR_STATUS, catalogue, event_docs, events, reading
 
 DESCRIPTION = "Takes events in, says what is wrong with each, and puts the sound ones on the log."
 
@@ -43,15 +44,16 @@ def create_app(deps: Deps) -> FastAPI:
     async def ready() -> None:
         async with deps.database.transaction(readonly=True) as conn:
             await conn.fetchval("select 1")
-        await asyncio.gather(*(deps.bus.ends(topic.name) for topic in TOPICS if topic.producer == "ingest"))
+        await asyncio.gather(*(deps.bus.ends(topic.name) for topic in CRM_TOPICS))
 
     app = create(
         "Merit ingest", DESCRIPTION, verifier=deps.verifier, clock=deps.clock, ready=ready, error_status=ERROR_STATUS
     )
-    policies = Policies(deps.database, deps.clock)
-    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, policies)
+    policies, fields = Policies(deps.database, deps.clock), CustomFields(deps.database, deps.clock)
+    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, policies, fields)
     app.router.routes.append(Route(events.PATH, events.Events(intake, deps.receipt_seconds), methods=["POST"]))
-    app.include_router(reading.router(Quarantine(deps.database), policies, Verification(deps.database, deps.bus)))
+    app.include_router(reading.router(Quarantine(deps.database), Verification(deps.database, deps.bus)))
+    app.include_router(catalogue.router(policies, fields))
     _document(app)
     return app
 

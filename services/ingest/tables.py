@@ -9,6 +9,7 @@ from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
 from chassis.db import INSTANT
+from chassis.outbox import OutboxColumns
 
 
 class IngestTable(SQLModel, registry=registry()):
@@ -65,3 +66,24 @@ class RequiredFields(IngestTable, table=True):
     pointers: list[str] = Field(sa_type=ARRAY(Text))
     decided_by: str
     decided_at: dt.datetime = Field(sa_type=INSTANT)
+
+
+class CustomField(IngestTable, table=True):
+    """A version of a custom field's declaration; the highest holds, the others stay for the record."""
+
+    __tablename__ = "custom_field"
+
+    name: str = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    type: str
+    required: bool
+    event_types: list[str] = Field(sa_type=ARRAY(Text))
+    active: bool
+    decided_by: str
+    decided_at: dt.datetime = Field(sa_type=INSTANT)
+
+
+class Outbox(OutboxColumns, IngestTable, table=True):
+    """Declarations on their way to the log."""
+
+    __tablename__ = "outbox"

@@ -1,4 +1,5 @@
-"""HTTP ↔ events: the CloudEvents 1.0 HTTP binding in structured, batch and binary mode (its sections 3.1 to 3.3)."""
+"""HTTP → events, by the CloudEvents 1.0 binding in structured, batch and binary mode (its sections 3.1 to 3.3);
+decisions → announcements."""
 
 from __future__ import annotations
 
@@ -10,7 +11,12 @@ from urllib.parse import unquote_to_bytes
 import msgspec
 from msgspec import Raw
 
+from chassis.outbox import Announcement
+from contracts import custom_fields as contract
+from contracts import envelope
 from contracts.envelope import BATCH, STRUCTURED
+from contracts.topics import CUSTOM_FIELDS
+from services.ingest.domain.custom_fields import CustomField
 from services.ingest.domain.faults import Fault, NotAnEvent
 from services.ingest.domain.text import DECODER, TooDeep
 
@@ -26,6 +32,9 @@ _raws = msgspec.json.Decoder(list[Raw]).decode
 _SPACE = re.compile(r"[ \t\n\r]*")
 _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 _PREFIX = b"ce-"
+
+
+SOURCE = "/merit/ingest"
 
 
 class UnsupportedMediaType(Exception):
@@ -204,3 +213,24 @@ def _handling(preference: str) -> str | None:
 def under(prefix: str, faults: Iterable[Fault]) -> list[Fault]:
     """The faults of an event as faults of the request that it stands in."""
     return [Fault(prefix + fault.pointer, fault.code, fault.detail) for fault in faults]
+
+
+def custom_field_declared(field: CustomField) -> Announcement:
+    """A declaration as it stands now, for ``custom-fields``; its id names name and version: a resend is a duplicate."""
+    event = envelope.encode(
+        type=contract.CUSTOM_FIELD_DECLARED,
+        source=SOURCE,
+        id=f"{field.name}/{field.version}",
+        time=field.decided_at,
+        subject=field.name,
+        data=contract.CustomField(
+            name=field.name,
+            version=field.version,
+            type=field.type,
+            required=field.required,
+            event_types=list(field.event_types),
+            active=field.active,
+            decided_at=field.decided_at,
+        ),
+    )
+    return Announcement(CUSTOM_FIELDS.name, field.name, event)

@@ -128,6 +128,16 @@ FACTS = {kind.name: _fact_table(kind) for kind in FACT_KINDS.values()}
 """The table of each kind of fact."""
 
 
+class CustomField(KpiTable, table=True):
+    """The newest word on a field of the company's own; its name has one type for ever. Taken back: not ``active``."""
+
+    __tablename__ = "custom_field"
+    name: str = Field(primary_key=True)
+    version: int
+    type: str
+    active: bool
+
+
 class Slice(KpiTable, table=True):
     """An additive measure of a subject on a day, per partition: no row has two writers. ``facts`` rows made it."""
 

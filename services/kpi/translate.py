@@ -12,6 +12,7 @@ from msgspec import Raw
 from chassis.bus import Record
 from chassis.outbox import Announcement
 from contracts import envelope
+from contracts.custom_fields import CustomField
 from contracts.directory import Person
 from contracts.envelope import Envelope
 from contracts.incentive import Target
@@ -25,6 +26,7 @@ from services.kpi.domain.rates import Rate
 
 SOURCE = "/merit/kpi"
 _person = msgspec.json.Decoder(Person).decode
+_custom_field = msgspec.json.Decoder(CustomField).decode
 _target = msgspec.json.Decoder(Target).decode
 _data: dict[str, Callable[[Raw], Any]] = {
     name: msgspec.json.Decoder(type_).decode for kind in OBJECT_KINDS.values() for name, type_ in kind.events.items()
@@ -63,6 +65,14 @@ def read_target(record: Record) -> Target:
         return _target(envelope.decode(record.value).data)
     except msgspec.DecodeError as error:
         raise Malformed(f"no target: {error}") from error
+
+
+def read_custom_field(record: Record) -> CustomField:
+    """A declaration of a custom field. Raises Malformed."""
+    try:
+        return _custom_field(envelope.decode(record.value).data)
+    except msgspec.DecodeError as error:
+        raise Malformed(f"no custom field: {error}") from error
 
 
 def value_changed(value: ValueChanged, now: dt.datetime) -> Announcement:

@@ -9,7 +9,7 @@ import pytest
 from chassis.process import CLOSE_SECONDS_MAX
 from chassis.serving import DRAIN_SECONDS, FINISH_SECONDS_MAX
 from chassis.telemetry_export import SHUTDOWN_SECONDS_MAX
-from contracts.topics import TOPICS
+from contracts.topics import CRM_TOPICS, TOPICS
 from tests.deploy.reading import ROOT, compose, in_compose, of_kind
 
 PARTITIONS = {topic.name: topic.partitions for topic in TOPICS}
@@ -104,7 +104,7 @@ def test_workers_grow_with_the_lag_of_the_group_that_they_join():
     for one in scaled:
         service = one["metadata"]["name"].removesuffix("-worker")
         triggers = [trigger["metadata"] for trigger in one["spec"]["triggers"]]
-        read = [topic.name for topic in TOPICS if topic.producer == "ingest" and service in topic.consumers]
+        read = [topic.name for topic in CRM_TOPICS if service in topic.consumers]
         assert [told["topic"] for told in triggers] == read
         consumers = (ROOT / "services" / service / "consumers.py").read_text(encoding="utf-8")
         joined = re.findall(r'Inbox\(\s*bus,\s*database,\s*clock,\s*"([\w-]+)",\s*\[CRM_SALES\.name[^\]]*\]', consumers)

@@ -197,3 +197,17 @@ async def test_a_target_that_moves_takes_its_window_along(open_shop: Shop) -> No
     await shop.targets(("ann", *Q1, "0"), ("ann", "2026-02-01", "2026-03-01", "500"))
     assert await shop.earned(component="accelerated") == {"ann accelerator/accelerated 2026-02-01": "12.50"}
     await shop.verify()
+
+
+async def test_what_a_plan_is_not_about_is_passed_over(open_shop: Shop) -> None:
+    """Types that nothing is paid on, today's and tomorrow's, leave every credit as it is."""
+    shop = open_shop
+    paid = shop.order("1", "2026-02-03", "1000", "ann")
+    money = {"amount": "1000", "currency": "USD"}
+    others = [
+        shop.event("", "1", "2026-02-03", name, **money) | {"type": f"crm.{name}.v1"}
+        for name in ("opportunity.won", "credit_note.issued", "later.added")
+    ]
+    await shop.hear(others[0], paid, *others[1:])
+    assert (await shop.earned())["ann standard/commission 2026-01-01"] == "10.00"
+    await shop.verify()

@@ -22,7 +22,7 @@ from chassis.bus import At, LogUnavailable, Outgoing, Positions, Record
 from chassis.db import Database, connect, migrate, prepare, role_of
 from chassis.postgres_bus import PostgresBus
 from chassis.tokens import AUDIENCE, Verifier
-from contracts.topics import CRM_SALES, CRM_SERVICE
+from contracts.topics import CRM_SALES, TOPICS
 from services.ingest.__main__ import MIGRATIONS, SCHEMA, build
 from services.ingest.app import Deps, create_app
 from services.ingest.settings import IngestSettings
@@ -166,7 +166,7 @@ async def dsn(new_database: Any) -> str:
 @pytest.fixture(scope="session")
 async def log(dsn: str) -> AsyncIterator[PostgresBus]:
     opened = await PostgresBus.open(as_role(dsn, postgres_bus.SCHEMA))
-    await opened.create([CRM_SALES, CRM_SERVICE])
+    await opened.create(topic for topic in TOPICS if topic.producer == "ingest")
     yield opened
     await opened.close()
 
@@ -202,7 +202,7 @@ async def door(dsn: str, opened: Database, log: PostgresBus, key: ECKey) -> Door
         return {"keys": [key.as_dict(private=False)]}
 
     async with opened.transaction() as conn:
-        for table in ("seen", "quarantine", "required_fields"):
+        for table in ("seen", "quarantine", "required_fields", "custom_field", "outbox"):
             await conn.execute(f"delete from {table}")
     clock, bus = DrivenClock(), FailingBus(log)
     deps = Deps(opened, bus, clock, Verifier(ISSUER, keys, clock), ZoneInfo(ZONE))

@@ -109,7 +109,7 @@ async def clean(kpi: Database) -> Database:
             *FACTS,
         ):
             await conn.execute(f"delete from {table}")
-        for table in ("person", "span", "target", "outbox", "position"):
+        for table in ("person", "span", "target", "custom_field", "outbox", "position"):
             await conn.execute(f"delete from {table}")
     return kpi
 

@@ -100,6 +100,7 @@ NAMES = (
     "auth-api",
     "auth-relay",
     "ingest-api",
+    "ingest-relay",
     "kpi-api",
     *(f"kpi-worker-{n}" for n in range(1, WORKERS + 1)),
     "kpi-relay",

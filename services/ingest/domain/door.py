@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from services.ingest.domain.custom_fields import CustomField
 from services.ingest.domain.faults import Fault
 
 Event = Mapping[str, Any]
@@ -23,12 +24,14 @@ FUTURE_DAYS_MAX = 1
 class Door:
     """What the installation holds every event to.
 
-    ``today`` is the local day in ``zone``; ``required`` holds, per event type, the JSON pointers that its policy wants.
+    ``today`` is the local day in ``zone``. Per event type, ``required`` holds the JSON pointers that its policy wants,
+    and ``custom_fields`` what was declared for it.
     """
 
     zone: ZoneInfo
     today: dt.date
     required: Mapping[str, Collection[str]] = field(default_factory=dict)
+    custom_fields: Mapping[str, Sequence[CustomField]] = field(default_factory=dict)
 
     def day(self, when: dt.date | dt.datetime) -> dt.date:
         """The local day of an instant (which has an offset); a date is one already."""

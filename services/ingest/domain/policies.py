@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,13 @@ class Policy:
 
     version: int
     required: tuple[str, ...]
+    decided_by: str | None = None
+    decided_at: dt.datetime | None = None
+
+    @property
+    def etag(self) -> str:
+        """Changes with each decision."""
+        return f'"{self.version}"'
 
 
 NO_POLICY = Policy(0, ())

@@ -13,7 +13,8 @@ from typing import Any
 import msgspec
 
 from services.ingest.domain import sales_rules, service_rules
-from services.ingest.domain.door import Door, Event, Rule
+from services.ingest.domain.custom_fields import value_faults
+from services.ingest.domain.door import DATA, Door, Event, Rule
 from services.ingest.domain.faults import Fault, pointer
 
 INTEGER_MAX = 2**63 - 1
@@ -58,6 +59,14 @@ def _policy(event: Event, door: Door) -> Iterator[Fault]:
             yield Fault(place, "required-by-policy", "this installation requires it to be filled in")
 
 
+def _custom_fields(event: Event, door: Door) -> Iterator[Fault]:
+    attributes = event["data"].get("attributes", {})
+    for declared in door.custom_fields.get(str(event.get("type")), ()):
+        value = attributes.get(declared.name)
+        if value is None or isinstance(value, str | int):  # of any other the schema speaks
+            yield from value_faults(declared, value)
+
+
 def filled(event: Event, place: str) -> bool:
     """Whether something stands at a JSON pointer: not null, and no empty text, list or object."""
     value: Any = event
@@ -72,5 +81,6 @@ _EVERY_EVENT = (
     Rule("|/datacontenttype", _media_type),
     Rule("", _integers),
     Rule("|/type", _policy),
+    Rule(DATA + "|/type|/data/attributes", _custom_fields),
 )
 _BY_TYPE: Mapping[str, tuple[Rule, ...]] = {**sales_rules.BY_TYPE, **service_rules.BY_TYPE}

@@ -20,6 +20,7 @@ from services.ingest.domain.entries import Entry
 from services.ingest.domain.faults import Fault, NotAnEvent
 from services.ingest.domain.judge import Judged, Mark, judge
 from services.ingest.domain.outcomes import First, Outcome, decide, settle
+from services.ingest.handlers.custom_fields import CustomFields
 from services.ingest.handlers.policies import Policies
 from services.ingest.store import quarantine, seen
 from services.ingest.translate import Sent, under
@@ -67,6 +68,7 @@ class Intake:
     clock: Clock
     zone: ZoneInfo
     policies: Policies
+    custom_fields: CustomFields
 
     async def take(self, sent: Sent, *, strict: bool, only_source: str | None = None) -> Receipt:
         """Take events in, in the order sent.
@@ -85,10 +87,13 @@ class Intake:
         ours = await self._append([e for e, outcome in zip(judged, outcomes, strict=True) if outcome == "accepted"])
         return await self._record(judged, outcomes, ours, known)
 
-    async def _judge(self, sent: Sent) -> list[Judged]:
-        now = self.clock.now()
+    async def _door(self) -> Door:
         required = {name: policy.required for name, policy in (await self.policies.current()).items()}
-        door = Door(self.zone, now.astimezone(self.zone).date(), required)
+        today = self.clock.now().astimezone(self.zone).date()
+        return Door(self.zone, today, required, await self.custom_fields.by_type())
+
+    async def _judge(self, sent: Sent) -> list[Judged]:
+        door = await self._door()
         judged: list[Judged] = []
         refused: list[Fault] = []
         for index, raw in enumerate(sent.events):

@@ -10,7 +10,7 @@ import msgspec
 from chassis.bus import At, Bus, Record
 from chassis.db import Database
 from contracts import envelope
-from contracts.topics import TOPICS, Topic
+from contracts.topics import CRM_TOPICS, Topic
 from services.ingest.domain.outcomes import First
 from services.ingest.store import quarantine, seen
 
@@ -53,7 +53,7 @@ class Verification:
             counts = await quarantine.counts(conn)
             unexplained = await quarantine.unexplained(conn)
         walked = _Walked()
-        for topic in (t for t in TOPICS if t.producer == "ingest"):
+        for topic in CRM_TOPICS:
             walked += await self._walk(topic)
         ok = walked.at_place >= accepted and not walked.differing
         missing = max(accepted - walked.at_place, 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from services.ingest.domain.faults import NotAnEvent
 from services.ingest.domain.text import TooDeep
 from services.ingest.handlers.accept import ForeignSource
+from services.ingest.handlers.custom_fields import DeclarationChanged, DeclarationNotValid, UnknownCustomField
 from services.ingest.handlers.policies import PolicyChanged, PolicyNotValid, UnknownEventType
 from services.ingest.handlers.quarantine import UnknownEntry
 from services.ingest.translate import EventTooLarge, TooManyEvents, UnsupportedMediaType
@@ -14,10 +15,13 @@ ERROR_STATUS: dict[type[Exception], int] = {
     ForeignSource: 403,
     UnknownEntry: 404,
     UnknownEventType: 404,
+    UnknownCustomField: 404,
+    DeclarationChanged: 412,
     PolicyChanged: 412,
     EventTooLarge: 413,
     TooManyEvents: 413,
     TooDeep: 413,
     UnsupportedMediaType: 415,
+    DeclarationNotValid: 422,
     PolicyNotValid: 422,
 }

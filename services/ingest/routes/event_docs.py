@@ -7,7 +7,7 @@ from typing import Any
 from contracts.envelope import BATCH, STRUCTURED
 from contracts.json_schema import envelope_schema
 from services.ingest.domain.outcomes import OUTCOMES
-from services.ingest.handlers.policies import FRESH_SECONDS
+from services.ingest.handlers.fresh import FRESH_SECONDS
 from services.ingest.routes.events import BODY_BYTES_MAX
 from services.ingest.translate import EVENTS_MAX
 
@@ -79,7 +79,7 @@ DESCRIPTION = f"""Send events as CloudEvents 1.0, in structured, batch (at most 
 
 A 202 means durable: each event is `accepted`, a `duplicate` of an accepted one, `quarantined` (its faults are listed;
 it is kept) or a `conflict` (another event has its source and id; it is kept, never applied). Sending again is always
-safe. A required-fields policy is in force everywhere within {FRESH_SECONDS:.0f} second.
+safe. A required-fields policy and a custom field are in force everywhere within {FRESH_SECONDS:.0f} second.
 """
 _CE_HEADERS = ("specversion", "id", "source", "type", "time", "subject")
 

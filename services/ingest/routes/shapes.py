@@ -8,13 +8,10 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.ingest.domain.faults import ID_CHARACTERS_MAX
-from services.ingest.domain.policies import POINTERS_MAX
 
 PAGE_ITEMS, PAGE_ITEMS_MAX = 50, 200
-POINTER_CHARACTERS_MAX = 500
 
 Text = Annotated[str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=r"^[^\x00]*$")]
-Pointer = Annotated[str, Field(max_length=POINTER_CHARACTERS_MAX, examples=["/data/customer_id"])]
 Outcome = Literal["quarantined", "conflict", "resolved"]
 
 
@@ -28,14 +25,6 @@ class QuarantineQuery(BaseModel):
     type: Text | None = None
     cursor: Text | None = None
     limit: Annotated[int, Field(ge=1, le=PAGE_ITEMS_MAX)] = PAGE_ITEMS
-
-
-class RequiredFields(BaseModel):
-    """What must be filled in (not null, not empty): JSON pointers from the event's root."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    required: Annotated[list[Pointer], Field(max_length=POINTERS_MAX)]
 
 
 class FaultBody(BaseModel):
@@ -65,29 +54,6 @@ class EntryPage(BaseModel):
     """Newest first; ``next_cursor`` is null on the last page."""
 
     items: list[EntryBody]
-    next_cursor: str | None
-
-
-class EventTypeItem(BaseModel):
-    """``key``: the JSON pointer of the object's id. ``policy_version`` 0: nothing was ever required."""
-
-    type: str
-    topic: str
-    key: str
-    required: list[str]
-    policy_version: int
-
-
-class EventTypeBody(EventTypeItem):
-    """With the JSON Schema (2020-12) of the whole event."""
-
-    json_schema: Annotated[dict[str, Any], Field(alias="schema")]
-
-
-class EventTypePage(BaseModel):
-    """Every event type that is taken; one page."""
-
-    items: list[EventTypeItem]
     next_cursor: str | None
 
 

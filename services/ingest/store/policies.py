@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
-
 from chassis.db import Connection
 from services.ingest.domain.policies import Policy
 
@@ -11,9 +9,10 @@ from services.ingest.domain.policies import Policy
 async def in_force(conn: Connection) -> dict[str, Policy]:
     """The required-fields policy in force of each event type that has one."""
     rows = await conn.fetch(
-        "select distinct on (type) type, version, pointers from required_fields order by type, version desc"
+        "select distinct on (type) type, version, pointers, decided_by, decided_at from required_fields"
+        " order by type, version desc"
     )
-    return {row["type"]: Policy(row["version"], tuple(row["pointers"])) for row in rows}
+    return {r["type"]: Policy(r["version"], tuple(r["pointers"]), r["decided_by"], r["decided_at"]) for r in rows}
 
 
 async def lock(conn: Connection) -> None:
@@ -21,13 +20,13 @@ async def lock(conn: Connection) -> None:
     await conn.execute("select pg_advisory_xact_lock(hashtext('ingest.required_fields'))")
 
 
-async def decide(conn: Connection, event_type: str, policy: Policy, decided_by: str, now: dt.datetime) -> None:
+async def decide(conn: Connection, event_type: str, policy: Policy) -> None:
     """Write a new version of a type's policy; the locks of ``lock`` must be held."""
     await conn.execute(
         "insert into required_fields (type, version, pointers, decided_by, decided_at) values ($1, $2, $3, $4, $5)",
         event_type,
         policy.version,
         list(policy.required),
-        decided_by,
-        now,
+        policy.decided_by,
+        policy.decided_at,
     )

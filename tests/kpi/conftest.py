@@ -16,7 +16,7 @@ from chassis import db
 from chassis.bus import Partition, Record, partition_of
 from chassis.db import Database
 from contracts import directory, envelope
-from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE
+from contracts.topics import ACCEPTED_FROM_CRM, DIRECTORY_PEOPLE, object_key
 from services.kpi.__main__ import MIGRATIONS, SCHEMA, shipped
 from services.kpi.domain.fact_kinds import FACT_KINDS
 from services.kpi.handlers.define import publish_shipped
@@ -43,17 +43,18 @@ _offsets = itertools.count()
 
 
 def record_of(event: dict[str, Any], appended_at: dt.datetime = NOW) -> Record:
-    """The event as a record of crm-sales."""
-    key = event["data"]["order_id"].encode()
-    partition = Partition(CRM_SALES.name, partition_of(key, CRM_SALES.partitions))
+    """The event as a record of its topic."""
+    topic = ACCEPTED_FROM_CRM[event["type"]]
+    key = event["data"][object_key(event["type"])].encode()
+    partition = Partition(topic.name, partition_of(key, topic.partitions))
     return Record(partition, next(_offsets), key, json.dumps(event).encode(), (), appended_at)
 
 
 def event_of(kind: str, id: str, time: str, source: str = "crm", **data: Any) -> dict[str, Any]:
-    """A CloudEvent ``crm.order.KIND.v1``."""
+    """A CloudEvent ``crm.KIND.v1``; of an order where the kind is one word."""
     return {
         "specversion": "1.0",
-        "type": f"crm.order.{kind}.v1",
+        "type": f"crm.{kind if '.' in kind else 'order.' + kind}.v1",
         "source": source,
         "id": id,
         "time": time,

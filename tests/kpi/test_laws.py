@@ -13,51 +13,15 @@ from hypothesis import strategies as st
 
 from chassis.bus import Record
 from chassis.db import Connection, Database
+from services.kpi.domain.definitions import Definition, Published
+from services.kpi.domain.fact_kinds import FACT_KINDS
+from services.kpi.domain.sight import Sight
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
 from services.kpi.handlers.in_force import measures_in_force
-from services.kpi.store import verification
-
-REPS = ["ann", "bob", "cy", "nobody"]
-days = st.dates(dt.date(2026, 1, 28), dt.date(2026, 2, 4))
-cents = st.decimals(min_value=0, max_value=500, places=4).map(lambda d: format(d, "f"))
-credits = st.sampled_from(
-    [
-        [],
-        [{"rep_id": "ann", "share": "1"}],
-        [{"rep_id": "bob", "share": "1"}],
-        [{"rep_id": "nobody", "share": "1"}],
-        [{"rep_id": "ann", "share": "0.3"}, {"rep_id": "bob", "share": "0.7"}],
-        [{"rep_id": "ann", "share": "1"}, {"rep_id": "cy", "share": "0.5", "overlay": True}],
-    ]
-)
-
-
-@st.composite
-def histories(draw: st.DrawFn) -> list[dict[str, Any]]:
-    """Up to five orders, each with whatever a CRM may say of it, in any order, some of it twice."""
-    events: list[dict[str, Any]] = []
-    for order in range(draw(st.integers(1, 5))):
-        for n, kind in enumerate(
-            draw(st.lists(st.sampled_from(["placed", "amended", "refunded", "cancelled"]), max_size=5))
-        ):
-            data: dict[str, Any] = {"order_id": f"o{order}"}
-            if kind in ("placed", "amended"):
-                data |= {"amount": draw(cents), "currency": "USD", "credits": draw(credits)}
-                data |= draw(st.sampled_from([{}, {"customer_id": "c1"}, {"customer_id": "c2", "territory": "north"}]))
-                data |= draw(st.sampled_from([{}, {"revision": 1}, {"revision": 2}]))
-            if kind == "refunded":
-                data |= draw(st.sampled_from([{}, {"refund_id": "r1"}, {"refund_id": f"{order}-0"}])) | {
-                    "amount": draw(cents)
-                }
-            if draw(st.booleans()):
-                data["business_date"] = draw(days).isoformat()
-            event = {"specversion": "1.0", "type": f"crm.order.{kind}.v1", "id": f"{order}-{n // 2}"}
-            event["source"] = draw(st.sampled_from(["crm", "web"]))
-            events.append(event | {"time": f"{draw(days)}T03:00:00Z", "data": data})
-    events = list({(e["data"]["order_id"], e["source"], e["id"]): e for e in events}.values())  # no conflicts
-    return events + draw(st.lists(st.sampled_from(events), max_size=3)) if events else []
-
+from services.kpi.handlers.read_quality import read_quality
+from services.kpi.store import definitions, verification
+from tests.kpi.stories import histories
 
 PEOPLE = [
     ("ann", 1, ("manager", "boss", "2026-01-01", "2026-02-01"), ("team", "red", "2026-01-01", None)),
@@ -68,12 +32,37 @@ PEOPLE = [
 MOVED = [("ann", 2, ("manager", "boss", "2026-01-01", None), ("team", "blue", "2026-01-30", None)), ("nobody", 1)]
 
 
+def counts() -> list[Published]:
+    """A definition for every kind of fact by every date that can count, so that slices of all of them are kept."""
+    pairs = [(kind.name, anchor) for kind in FACT_KINDS.values() for anchor in kind.anchors]
+    return [
+        Published(
+            Definition(
+                key=f"{over}_by_{time}",
+                label={"en": f"{over} by {time}"},
+                kind="simple",
+                over=over,
+                measure="count",
+                time=time,
+                unit="count",
+                direction="up",
+            ),
+            1,
+            dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+            "me",
+        )
+        for over, time in pairs
+    ]
+
+
 async def tables(conn: Connection) -> list[Any]:
     """Everything that can be read of kpi's state."""
+    facts = [f"select * from {kind.table} order by object_id, entry, line" for kind in FACT_KINDS.values()]
     queries = (
-        "select object_id, entry, line, rep_id, day, order_day, amount from order_fact order by 1, 2, 3",
+        *facts,
         "select measure_id, kind, subject, day, partition, value, facts from slice order by 1, 2, 3, 4, 5",
         "select pair, object, content from seen union select pair, object, content from repeated_id order by 1, 2",
+        "select object_id, kind, partition, status, excess from object_history order by 1, 2",
     )
     return [[tuple(r) for r in await conn.fetch(q)] for q in queries]
 
@@ -87,6 +76,8 @@ async def run(
     """Apply batches in an empty kpi (people before the batch of their number), look, and roll back."""
     try:
         async with database.transaction() as conn:
+            for published in counts():
+                await definitions.publish(conn, published)
             for n, batch in enumerate([*batches, []]):
                 for at, records in people:
                     if at == n:
@@ -131,6 +122,24 @@ async def test_any_order_any_batches_any_repetition_give_the_same_state(
     at = dice.randint(0, len(batches))
     other = await run(clean, zone, batches, [(at, first), (dice.randint(at, len(batches)), moved)])
     assert other == plain
+
+
+async def test_a_pair_of_another_object_counts_beside_and_is_listed(
+    clean: Database, zone: ZoneInfo, record: Callable[..., Record], event: Callable[..., dict[str, Any]]
+) -> None:
+    placed = {"amount": "10", "currency": "USD", "credits": []}
+    first = event("placed", "1", "2026-02-01T12:00:00Z", order_id="o", **placed)
+    second = event("placed", "1", "2026-02-01T12:00:00Z", order_id="p", **placed)
+    note = event("credit_note.issued", "1", "2026-02-01T12:00:00Z", credit_note_id="o", **placed | {"amount": "3"})
+    other = event("placed", "1", "2026-02-01T12:00:00Z", order_id="p", **placed | {"amount": "11"})
+    async with clean.transaction() as conn:
+        await apply_events(conn, [record(first), record(second), record(note), record(other), record(second)], zone)
+        await apply_events(conn, [record(other), record(note), record(first)], zone)
+        assert await conn.fetchval("select sum(amount) from order_fact") == 17
+        repeated = await read_quality(conn, "repeated_id", Sight(), "", 50)
+        assert {(i["object_kind"], i["object_id"]) for i in repeated} == {("order", "p"), ("credit_note", "o")}
+        conflicts = await read_quality(conn, "conflict", Sight(), "", 50)
+        assert [(i["object_id"], i["source"], i["id"]) for i in conflicts] == [("p", "crm", "1")] * 2
 
 
 async def test_the_same_identity_with_another_content_is_kept_and_not_applied(

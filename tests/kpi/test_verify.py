@@ -1,0 +1,95 @@
+"""Verification recomputes every kind of fact from the log, and names what is not as it should be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from chassis.bus import At, Record
+from chassis.db import Connection, Database
+from services.kpi.domain.fact_kinds import FACT_KINDS
+from services.kpi.handlers.apply_events import apply_events
+from services.kpi.handlers.verify import verify
+
+Event = Callable[..., dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """The reading half of a log that holds these records, one partition each."""
+
+    records: Sequence[Record]
+
+    async def read(self, at: At, limit: int) -> list[Record]:
+        found = [r for r in self.records if r.partition == at.partition and r.offset >= at.offset]
+        return sorted(found, key=lambda r: r.offset)[:limit]
+
+
+def story(event: Event) -> list[dict[str, Any]]:
+    """Something of every kind of object, so that every table has a row."""
+    credits, on = [{"rep_id": "ann", "share": "1"}], "2026-02-01T12:00:00Z"
+    money: dict[str, Any] = {"amount": "10", "currency": "USD"}
+    line = {"product": "bike", "amount": "10"}
+    return [
+        event("placed", "1", on, order_id="o", credits=credits, lines=[line], **money),
+        event("refunded", "2", on, order_id="o", amount="3"),
+        event("payment.received", "3", on, order_id="o", payment_id="p", **money),
+        event("invoice.issued", "4", on, order_id="o", invoice_id="i", **money),
+        event("credit_note.issued", "5", on, credit_note_id="n", credits=credits, **money),
+        event("opportunity.opened", "6", on, opportunity_id="d", rep_id="ann"),
+        event("case.opened", "7", on, case_id="c", rep_id="ann"),
+        event("survey.answered", "8", on, survey_id="s", score=5, credits=credits),
+        event("followup.scheduled", "9", on, followup_id="f", rep_id="ann", due_at="2026-02-03"),
+        event("followup.completed", "9", on, followup_id="g", rep_id="ann"),
+    ]
+
+
+async def failed(conn: Connection, records: Sequence[Record], zone: ZoneInfo) -> dict[str, str]:
+    return {c.check: c.detail for c in await verify(conn, Told(records), zone) if not c.ok}  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def told(
+    clean: Database, zone: ZoneInfo, record: Callable[..., Record], event: Event
+) -> tuple[Database, list[Record]]:
+    records = [record(e) for e in story(event)]
+    async with clean.transaction() as conn:
+        await apply_events(conn, records, zone)
+        for one in records:
+            await conn.execute(
+                "insert into position (topic, partition, next_offset, epoch) values ($1, $2, $3, 0)"
+                " on conflict (topic, partition) do update set next_offset = excluded.next_offset",
+                *one.partition,
+                one.offset + 1,
+            )
+    return clean, records
+
+
+async def test_what_was_counted_is_what_the_log_makes_it(told: tuple[Database, list[Record]], zone: ZoneInfo) -> None:
+    database, records = told
+    async with database.transaction() as conn:
+        checks = await verify(conn, Told(records), zone)  # type: ignore[arg-type]
+        assert {c.check: c.detail for c in checks if not c.ok} == {}
+        assert [c.examined for c in checks[:2]] == [7, 9]
+        assert list(await failed(conn, records[1:], zone)) == [HISTORIES, FACTS]
+
+
+HISTORIES, FACTS = "histories equal the accepted events of the log", "facts equal the accepted events of the log"
+
+
+@pytest.mark.parametrize("over", FACT_KINDS)
+async def test_a_fact_of_any_kind_that_is_not_the_logs_is_found(
+    told: tuple[Database, list[Record]], zone: ZoneInfo, over: str
+) -> None:
+    database, records = told
+    async with database.transaction() as conn:
+        await conn.execute(f"update {FACT_KINDS[over].table} set rep_id = 'eve'")
+        wrong = await failed(conn, records, zone)
+        assert over in wrong.pop(FACTS)
+        assert all("slices" in check for check in wrong)
+        await conn.execute(f"delete from {FACT_KINDS[over].table}")
+        assert over in (await failed(conn, records, zone))[FACTS]

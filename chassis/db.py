@@ -49,6 +49,11 @@ class DatabaseUnavailable(Exception):
     """The database does not answer: the caller says 503 with Retry-After."""
 
 
+def passes(error: Exception) -> bool:
+    """Whether an error of the database has nothing to do with what was asked: asking again is the cure."""
+    return isinstance(error, _DOWN)
+
+
 @dataclass(frozen=True)
 class Database:
     """A pool of one service's connections."""

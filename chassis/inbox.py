@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
@@ -15,14 +14,18 @@ from sqlmodel import Field, SQLModel
 from chassis import dead_letters, progress, telemetry, vitals
 from chassis.bus import Bus, LogUnavailable, Membership, Partition, Record
 from chassis.clock import Clock, pause, stamp_ns
-from chassis.db import INSTANT, Connection, Database, DatabaseUnavailable
+from chassis.db import INSTANT, Connection, Database, DatabaseUnavailable, passes
+from chassis.dead_letters import Handle, TooManyDeadLetters
 from chassis.lag import tell_lag
 from chassis.messaging import processing
-from chassis.metric_names import DEAD_LETTERS
+from chassis.metric_names import DEAD_LETTERS, HELD_KEYS
+from chassis.sieve import EveryKeyFails, OnError, Sieve
 
 log = logging.getLogger(__name__)
 
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.2, 10.0
+ATTEMPTS_MAX = 5
+"""How often a batch fails before the keys at fault are looked for and held: some three seconds with the backoff."""
 POLL_SECONDS = 0.5
 AFTER_SECONDS_MAX = 5.0
 
@@ -39,18 +42,12 @@ class PositionColumns(SQLModel):
     )  # when the newest record read so far was appended
 
 
-class OnError(Enum):
-    """What to do with a record whose handling failed."""
-
-    PARK = "keep it as a dead letter and go on"
-    RETRY = "roll back, wait, and try the same batch again"
-
-
 class PositionLost(Exception):
     """Another worker moved this position: what we did with the batch must not commit."""
 
 
-Handle = Callable[[Connection, Sequence[Record]], Awaitable[None]]
+PASSING = (PositionLost, DatabaseUnavailable, LogUnavailable, TooManyDeadLetters, EveryKeyFails)
+"""Not the fault of any record: the batch waits."""
 
 
 @dataclass
@@ -58,8 +55,9 @@ class Inbox:
     """One group's reader of some topics into one service's database.
 
     ``handle`` gets a batch (any mixture of partitions, in order within each) inside the transaction that also moves
-    the positions; it must do nothing outside of that transaction. An exception that ``on_error`` does not name is
-    retried for ever, with backoff: nothing is skipped in silence.
+    the positions; it must do nothing outside of that transaction. A batch that fails with an exception that
+    ``on_error`` does not name is retried with backoff, ``attempts_max`` times; then the keys at fault are held, and the
+    others go on (chassis.dead_letters): nothing is skipped in silence, nothing is overtaken.
     """
 
     bus: Bus
@@ -72,6 +70,8 @@ class Inbox:
     batch_records_max: int = 2000
     retry_seconds_min: float = RETRY_SECONDS_MIN
     retry_seconds_max: float = RETRY_SECONDS_MAX
+    attempts_max: int = ATTEMPTS_MAX
+    _failures: int = field(default=0, init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read until ``stop``. Survives a log or a database that is down, and a lost position (it looks again)."""
@@ -110,6 +110,7 @@ class Inbox:
             except (LogUnavailable, DatabaseUnavailable) as error:
                 log.warning("%s: %s; trying again in %.1f s", self.group, error, wait)
             except Exception:
+                self._failures += 1
                 log.exception("%s: a batch failed; trying it again in %.1f s", self.group, wait)
             await member.rewind()
             await pause(wait, stop)
@@ -124,38 +125,36 @@ class Inbox:
         async with self.database.connection() as conn:
             known = await positions(conn)
             DEAD_LETTERS.set(await conn.fetchval("select count(*) from dead_letter"), telemetry.service_name())
+            HELD_KEYS.set(await dead_letters.held_keys(conn), telemetry.service_name())
         await tell_lag(self.bus, self.clock, self.group, self.topics, known)
 
     async def _take(self, member: Membership, records: Sequence[Record]) -> None:
         epochs = member.assignment()
         try:
-            await self._commit(epochs, records)
+            await self._commit(epochs, records, self.handle)
         except Exception as error:
-            if not self._parks(error):
+            if self._how(error) is OnError.RETRY:
                 raise
-            for record in records:  # find the poison: one at a time
-                await self._take_one(epochs, record)
+            log.warning("%s: a batch cannot be handled as a whole (%s)", self.group, type(error).__name__)
+            await self._commit(epochs, records, Sieve(self.handle, self._how, self.clock.now()).sift)
+        self._failures = 0
         await member.report({r.partition: r.offset + 1 for r in records})
 
-    async def _take_one(self, epochs: Mapping[Partition, int], record: Record) -> None:
-        try:
-            await self._commit(epochs, [record])
-        except Exception as error:
-            if not self._parks(error):
-                raise
-            async with self.database.transaction() as conn:
-                await advance(conn, epochs, [record])
-                await dead_letters.park(conn, record, error, self.clock.now())
-
-    async def _commit(self, epochs: Mapping[Partition, int], records: Sequence[Record]) -> None:
+    async def _commit(self, epochs: Mapping[Partition, int], records: Sequence[Record], handle: Handle) -> None:
         async with self.database.transaction() as conn:
             await advance(conn, epochs, records)
             if not telemetry.recording():  # whoever reads on is told of the first cause at least
                 telemetry.enter(header(records[0], "traceparent"), self.clock.new_id())
-            await self.handle(conn, records)
+            if ready := await dead_letters.pass_by(conn, records, self.clock.now()):
+                await handle(conn, ready)
 
-    def _parks(self, error: Exception) -> bool:
-        return any(isinstance(error, t) and how is OnError.PARK for t, how in self.on_error.items())
+    def _how(self, error: Exception) -> OnError:
+        for kind, how in self.on_error.items():
+            if isinstance(error, kind):
+                return how
+        if isinstance(error, PASSING) or passes(error) or self._failures < self.attempts_max:
+            return OnError.RETRY
+        return OnError.HOLD
 
 
 async def positions(conn: Connection) -> dict[Partition, int]:

@@ -59,6 +59,12 @@ PROGRESS_AGE = Gauge(
 DEAD_LETTERS = Gauge(
     "merit.dead_letters", "{record}", "Records that are parked; anything above 0 wants a person", ("merit.schema",)
 )
+HELD_KEYS = Gauge(
+    "merit.held_keys",
+    "{key}",
+    "Keys whose records wait for a person: what they stand for goes stale",
+    ("merit.schema",),
+)
 
 # --- Announcements: an outbox that ages has no relay, or no log to carry to.
 OUTBOX_ROWS = Gauge("merit.outbox.rows", "{row}", "Announcements that wait to be carried to the log", ("merit.schema",))

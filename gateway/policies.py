@@ -58,6 +58,10 @@ POLICIES: tuple[Policy, ...] = (
     Policy("GET", "/v1/data-quality", "kpi", "data_quality.read"),
     Policy("GET", "/v1/targets/attainment", "kpi", "targets.read"),
     Policy("GET", "/v1/verification/kpis", "kpi", "operations.read"),
+    Policy("GET", "/v1/dead-letters/kpi", "kpi", "operations.read"),
+    Policy("GET", "/v1/dead-letters/kpi/{dead_letter_id}", "kpi", "operations.read"),
+    Policy("POST", "/v1/dead-letters/kpi/{dead_letter_id}/replay", "kpi", "operations.write"),
+    Policy("POST", "/v1/dead-letters/kpi/{dead_letter_id}/discard", "kpi", "operations.write"),
     # incentive: targets, plans, parameters, earnings and the ledger
     Policy("POST", "/v1/targets", "incentive", "targets.write"),
     Policy("GET", "/v1/targets", "incentive", "targets.read"),
@@ -74,6 +78,10 @@ POLICIES: tuple[Policy, ...] = (
     Policy("GET", "/v1/ledger/balance", "incentive", "earnings.read"),
     Policy("GET", "/v1/verification/ledger", "incentive", "operations.read"),
     Policy("GET", "/v1/verification/awards", "incentive", "operations.read"),
+    Policy("GET", "/v1/dead-letters/incentive", "incentive", "operations.read"),
+    Policy("GET", "/v1/dead-letters/incentive/{dead_letter_id}", "incentive", "operations.read"),
+    Policy("POST", "/v1/dead-letters/incentive/{dead_letter_id}/replay", "incentive", "operations.write"),
+    Policy("POST", "/v1/dead-letters/incentive/{dead_letter_id}/discard", "incentive", "operations.write"),
     # auth: people, credentials and tokens
     Policy("POST", "/v1/people", "auth", "people.write"),
     Policy("GET", "/v1/people", "auth", "people.read"),

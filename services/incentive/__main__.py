@@ -10,6 +10,7 @@ from chassis.app import Service
 from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.db import connect
+from chassis.dead_letter_routes import dead_letter_routes
 from chassis.outbox import Relay
 from chassis.tokens import Verifier
 from services.incentive.app import create_app
@@ -30,7 +31,9 @@ async def build(settings: IncentiveSettings, *, bus: Bus, clock: Clock, verifier
         "worker": process.together(*(reader.run for reader in readers)),
         "relay": process.together(Settler(database, clock).run, Relay(bus, database).run),
     }
-    return Service("incentive", create_app(Deps(database, clock, verifier)), loops, database.close)
+    app = create_app(Deps(database, clock, verifier))
+    app.include_router(dead_letter_routes(SCHEMA, database, readers))
+    return Service("incentive", app, loops, database.close)
 
 
 if __name__ == "__main__":

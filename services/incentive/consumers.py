@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from chassis.bus import Bus, Record
 from chassis.clock import Clock
 from chassis.db import Connection, Database
-from chassis.inbox import Inbox, OnError
+from chassis.inbox import Inbox
+from chassis.sieve import OnError
 from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE
 from services.incentive.domain.errors import Malformed
 from services.incentive.handlers.learn import learn_orders, learn_people

@@ -14,6 +14,7 @@ from chassis.app import Service
 from chassis.bus import Bus
 from chassis.clock import Clock
 from chassis.db import connect
+from chassis.dead_letter_routes import dead_letter_routes
 from chassis.outbox import Relay
 from chassis.tokens import Verifier
 from services.kpi.app import create_app
@@ -35,6 +36,7 @@ async def build(settings: KpiSettings, *, bus: Bus, clock: Clock, verifier: Veri
         await publish_shipped(conn, shipped(), clock.now())
     readers = inboxes(bus, database, clock, settings.zone_info, settings.batch_records_max)
     app = create_app(Deps(database, bus, clock, verifier, settings.zone_info, settings.currency))
+    app.include_router(dead_letter_routes(SCHEMA, database, readers))
     loops = {
         "worker": process.together(*(r.run for r in readers)),
         "relay": process.together(Announcer(database, clock).run, Relay(bus, database).run),

@@ -8,7 +8,8 @@ from zoneinfo import ZoneInfo
 from chassis.bus import Bus, Record
 from chassis.clock import Clock
 from chassis.db import Connection, Database
-from chassis.inbox import Inbox, OnError
+from chassis.inbox import Inbox
+from chassis.sieve import OnError
 from contracts.topics import CRM_SALES, CRM_SERVICE, CUSTOM_FIELDS, DIRECTORY_PEOPLE, TARGETS
 from services.kpi.domain.errors import Malformed
 from services.kpi.handlers.apply_custom_fields import apply_custom_fields

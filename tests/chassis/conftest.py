@@ -6,9 +6,9 @@ import asyncio
 import datetime as dt
 import itertools
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 import pytest
@@ -18,10 +18,14 @@ from aiokafka.errors import RequestTimedOutError
 from chassis import db, kafka_consumer, postgres_bus
 from chassis.bus import Bus, Membership, Outgoing, Partition, Record
 from chassis.db import Database
+from chassis.dead_letters import Handle
+from chassis.inbox import Inbox
 from chassis.kafka_bus import KafkaBus
 from chassis.kafka_consumer import GroupOptions
 from chassis.postgres_bus import PostgresBus
+from chassis.sieve import OnError
 from contracts.topics import Topic
+from tests.chassis.reading import keep
 
 LEASE_SECONDS = 1.0
 READER = Path(__file__).parent / "reader_migrations"
@@ -280,3 +284,20 @@ async def reader(reader_dsn: str) -> AsyncIterator[Database]:
     database = await db.connect(as_role(reader_dsn, "reader"), "reader")
     yield database
     await database.close()
+
+
+@pytest.fixture
+def inbox(bus: Bus, reader: Database, clock: DrivenClock, group: str, topic: Topic) -> Callable[..., Inbox]:
+    """Makes an inbox on the test's topic (or on ``on``), which is quick to try again."""
+
+    def make(
+        handle: Handle = keep,
+        on_error: Mapping[type[Exception], OnError] | None = None,
+        bus: Bus = bus,
+        on: Topic = topic,
+        **more: Any,
+    ) -> Inbox:
+        quick = {"retry_seconds_min": 0.01, "retry_seconds_max": 0.05}
+        return Inbox(bus, reader, clock, group, [on.name], handle, on_error or {}, **quick, **more)
+
+    return make

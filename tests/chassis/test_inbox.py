@@ -12,59 +12,9 @@ import pytest
 from chassis import dead_letters
 from chassis.bus import LogUnavailable, Outgoing, Partition, after
 from chassis.db import DatabaseUnavailable
-from chassis.inbox import Inbox, OnError, header, positions, wait_until
-
-
-class Poison(Exception):
-    """A record that no retry will make good."""
-
-
-class Busy(Exception):
-    """Something that passes."""
-
-
-async def keep(conn, records):
-    """The handler of these tests: one row per record, so that a second effect shows."""
-    await conn.executemany("insert into effect (value) values ($1)", [(r.value,) for r in records])
-
-
-async def effects(database):
-    async with database.transaction() as conn:
-        return [row["value"] for row in await conn.fetch("select value from effect order by id")]
-
-
-@pytest.fixture
-def inbox(bus, reader, clock, group, topic):
-    """Makes an inbox on the test's topic."""
-
-    def make(handle=keep, on_error=None, bus=bus, **more):
-        quick = {"retry_seconds_min": 0.01, "retry_seconds_max": 0.05}
-        return Inbox(bus, reader, clock, group, [topic.name], handle, on_error or {}, **quick, **more)
-
-    return make
-
-
-@asynccontextmanager
-async def running(*inboxes):
-    """The inboxes at work; at the end they stop in good order."""
-    stop = asyncio.Event()
-    tasks = [asyncio.create_task(inbox.run(stop)) for inbox in inboxes]
-    yield
-    stop.set()
-    async with asyncio.timeout(10):
-        await asyncio.gather(*tasks)
-
-
-async def until_read(database, bus, topic, seconds=15.0):
-    """Wait until the reader's positions are at the log's ends."""
-    ends = {p: end for p, end in (await bus.ends(topic.name)).items() if end}
-    async with asyncio.timeout(seconds):
-        while True:
-            async with database.transaction() as conn:
-                known = await positions(conn)
-            if known == ends:
-                return
-            await asyncio.sleep(0.02)
+from chassis.inbox import header, positions, wait_until
+from chassis.sieve import OnError
+from tests.chassis.reading import Busy, Poison, effects, keep, running, until_read
 
 
 async def test_every_record_has_one_effect_and_the_position_moves_with_it(inbox, bus, topic, reader, kit):
@@ -199,7 +149,8 @@ async def test_what_is_not_to_be_parked_is_tried_until_it_works(inbox, bus, topi
 async def test_above_the_limit_of_dead_letters_the_reader_stops_rather_than_parks_the_world(inbox, bus, topic, reader):
     async with reader.transaction() as conn:
         await conn.execute(
-            "insert into dead_letter select 'old', 0, n, '', '', '', now() from generate_series(1, $1) as n",
+            "insert into dead_letter select 'old', 0, n, '', '', '', now(), false, '', now()"
+            " from generate_series(1, $1) as n",
             dead_letters.DEAD_LETTERS_MAX,
         )
     attempts = asyncio.Event()

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.faults.checker import Checker
 from tests.faults.cluster import Cluster, opened
@@ -64,3 +65,13 @@ def cut(random: Random, events: list[Event]) -> list[list[Event]]:
         batches.append(rest[:size])
         rest = rest[size:]
     return batches
+
+
+def order(
+    name: str, amount: str, time: str = "2013-03-05T12:00:00Z", rep: str | None = "r1", **attributes: Any
+) -> dict[str, Any]:
+    """An order of a rep, or of nobody, placed once."""
+    credits = [{"rep_id": rep, "share": "1"}] if rep else []
+    data = {"order_id": name, "amount": amount, "currency": "USD", "credits": credits}
+    event = {"specversion": "1.0", "id": name, "source": "/faults", "type": "crm.order.placed.v1", "time": time}
+    return event | {"datacontenttype": "application/json", "data": data} | attributes

@@ -6,27 +6,14 @@ import asyncio
 import datetime as dt
 import resource
 from pathlib import Path
-from typing import Any
 
-from chassis.bus import Outgoing
-from contracts.topics import CRM_SALES
-from tests.faults.scenario import Run
+from tests.faults.scenario import Run, order
 from tests.faults.steps import FETCHED, SENT
 
 SPRUNG_SECONDS = 60.0
 BURST_EVENTS, BURST_BATCH = 4000, 500
 MEMORY_GROWTH_BYTES_MAX = 150_000_000
 PAGE_BYTES = resource.getpagesize()
-
-
-def order(
-    name: str, amount: str, time: str = "2013-03-05T12:00:00Z", rep: str | None = "r1", **attributes: Any
-) -> dict[str, Any]:
-    """An order of a rep, or of nobody, placed once."""
-    credits = [{"rep_id": rep, "share": "1"}] if rep else []
-    data = {"order_id": name, "amount": amount, "currency": "USD", "credits": credits}
-    event = {"specversion": "1.0", "id": name, "source": "/faults", "type": "crm.order.placed.v1", "time": time}
-    return event | {"datacontenttype": "application/json", "data": data} | attributes
 
 
 async def test_f2_the_same_event_50_times_at_once_is_one_fact(running: Run) -> None:
@@ -68,20 +55,6 @@ async def test_f9_a_worker_that_slept_through_its_replacement_loses_and_works_on
     await running.cluster.supervisor.stop("kpi-worker-2")
     await running.client.send_all(running.take(1))
     assert await running.checker.check() == []
-
-
-async def test_f17_poison_becomes_a_dead_letter_and_the_partition_moves_on(running: Run) -> None:
-    poison = [Outgoing(b"poison", b"\xff no event"), Outgoing(b"fifty", b'{"specversion": "1.0"}')]
-    places = await running.cluster.bus.append(CRM_SALES.name, poison)
-    await running.client.send([order("after-poison", "5")])
-    running.checker.poison += 2 * len(poison)
-    assert await running.checker.check() == []
-    for service in ("kpi", "incentive"):
-        async with running.cluster.database(service) as conn:
-            rows = await conn.fetch("select partition, record_offset, value, reason from dead_letter")
-        assert {(r["partition"], r["record_offset"]) for r in rows} == {(p.partition.number, p.offset) for p in places}
-        assert {bytes(row["value"]) for row in rows} == {record.value for record in poison}
-        assert all(row["reason"] for row in rows)
 
 
 async def test_f20_late_by_months_is_applied_and_says_so(running: Run) -> None:

@@ -19,7 +19,8 @@ def upgrade() -> None:
         """
         create table dead_letter (
             topic text, partition int, record_offset bigint, key bytea not null, value bytea not null,
-            reason text not null, parked_at timestamptz not null, primary key (topic, partition, record_offset)
+            headers bytea not null, appended_at timestamptz not null, holds bool not null, reason text not null,
+            parked_at timestamptz not null, primary key (topic, partition, record_offset)
         )
         """
     )

@@ -14,6 +14,8 @@ from contracts.topics import CRM_SALES
 from tests.faults.scenario import Run, order
 
 READERS = ("kpi", "incentive")
+KEPT = {"kpi": ("object_history", "object_id"), "incentive": ("order_history", "order_id")}
+"""Where each keeps what it knows of an order."""
 HELD_SECONDS_MAX = 30.0
 CURSED = "cursed"
 
@@ -60,15 +62,15 @@ async def refusing(run: Run, order_id: str) -> AsyncIterator[None]:
     """The databases take nothing about one order: a fault that neither retries nor time will mend."""
     for service in READERS:
         async with run.cluster.database(service) as conn:
-            await conn.execute(
-                f"alter table order_history add constraint refusing check (order_id <> '{order_id}') not valid"
-            )
+            table, column = KEPT[service]
+            refusing = f"constraint refusing check ({column} <> '{order_id}') not valid"
+            await conn.execute(f"alter table {table} add {refusing}")
     try:
         yield
     finally:
         for service in READERS:
             async with run.cluster.database(service) as conn:
-                await conn.execute("alter table order_history drop constraint refusing")
+                await conn.execute(f"alter table {KEPT[service][0]} drop constraint refusing")
 
 
 async def held(run: Run, service: str, count: int) -> list[dict[str, Any]]:

@@ -37,6 +37,7 @@ TITLES = {
     502: "Bad gateway",
     503: "Unavailable",
     504: "Timed out",
+    507: "No room",
 }
 
 

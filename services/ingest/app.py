@@ -16,19 +16,22 @@ from chassis.clock import Clock
 from chassis.db import Database
 from chassis.tokens import Verifier
 from contracts.topics import CRM_TOPICS
+from services.ingest.domain.room import ROOM, Room
 from services.ingest.handlers.accept import Intake
 from services.ingest.handlers.custom_fields import CustomFields
+from services.ingest.handlers.edit import Editing
 from services.ingest.handlers.policies import Policies
 from services.ingest.handlers.quarantine import Quarantine
+from services.ingest.handlers.room import Gauge
 from services.ingest.handlers.verify import Verification
-from services.ingest.routes import ERROR_STATUS, catalogue, event_docs, events, reading
+from services.ingest.routes import ERROR_STATUS, catalogue, event_docs, events, quarantine, reading
 
 DESCRIPTION = "Takes events in, says what is wrong with each, and puts the sound ones on the log."
 
 
 @dataclass(frozen=True)
 class Deps:
-    """What the application stands on; a body may take ``receipt_seconds`` to come in."""
+    """What the application stands on: a body may take ``receipt_seconds`` to come in, the quarantine has ``room``."""
 
     database: Database
     bus: Bus
@@ -36,6 +39,7 @@ class Deps:
     verifier: Verifier
     zone: ZoneInfo
     receipt_seconds: float = events.RECEIPT_SECONDS_MAX
+    room: Room = ROOM
 
 
 def create_app(deps: Deps) -> FastAPI:
@@ -50,9 +54,10 @@ def create_app(deps: Deps) -> FastAPI:
         "Merit ingest", DESCRIPTION, verifier=deps.verifier, clock=deps.clock, ready=ready, error_status=ERROR_STATUS
     )
     policies, fields = Policies(deps.database, deps.clock), CustomFields(deps.database, deps.clock)
-    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, policies, fields)
+    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, policies, fields, Gauge(deps.clock, deps.room))
     app.router.routes.append(Route(events.PATH, events.Events(intake, deps.receipt_seconds), methods=["POST"]))
-    app.include_router(reading.router(Quarantine(deps.database), Verification(deps.database, deps.bus)))
+    app.include_router(quarantine.router(Quarantine(deps.database), Editing(intake)))
+    app.include_router(reading.router(Verification(deps.database, deps.bus)))
     app.include_router(catalogue.router(policies, fields))
     _document(app)
     return app

@@ -30,30 +30,65 @@ class Seen(IngestTable, table=True):
 
 
 class Quarantine(IngestTable, table=True):
-    """An event that was not accepted: its own bytes, and why (faults as JSON; none for a conflict).
+    """An event that was not accepted (domain.entries.Entry); faults are JSON.
 
-    ``source`` … ``object_id`` are what could be read of it, made printable. ``fingerprint`` is unique, so that the
-    same event sent again is the same entry.
+    ``fingerprint`` is unique, so that the same event sent again is the same entry.
     """
 
     __table_args__ = (
-        CheckConstraint("outcome in ('quarantined', 'conflict', 'resolved')", name="quarantine_outcome"),
+        CheckConstraint("outcome in ('quarantined', 'conflict')", name="quarantine_outcome"),
+        CheckConstraint("state in ('open', 'resolved', 'discarded')", name="quarantine_state"),
+        CheckConstraint(
+            "(state = 'open') = (closed_at is null) and (state = 'open' or not submitted)", name="quarantine_closed"
+        ),
         Index("quarantine_fingerprint", "fingerprint", unique=True),
-        Index("quarantine_open", "source", "event_id", postgresql_where=text("outcome = 'quarantined'")),
+        Index("quarantine_open", "source", "event_id", postgresql_where=text("state = 'open'")),
         Index("quarantine_by_source", "source", "quarantine_id"),
+        Index("quarantine_by_object", "object_id", "quarantine_id"),
+        Index("quarantine_by_fault", "fault_words", postgresql_using="gin"),
     )
 
     quarantine_id: str = Field(primary_key=True)
     fingerprint: bytes
     outcome: str
+    state: str
+    revision: int
+    submitted: bool
     source: str
     event_id: str
     type: str
     object_id: str | None
     received_at: dt.datetime = Field(sa_type=INSTANT)
-    resolved_at: dt.datetime | None = Field(default=None, sa_type=INSTANT)
+    closed_at: dt.datetime | None = Field(default=None, sa_type=INSTANT)
     event: bytes
+    correction: bytes | None
     faults: str
+    faults_as_sent: str
+    fault_words: list[str] = Field(sa_type=ARRAY(Text))
+
+
+class QuarantineEdit(IngestTable, table=True):
+    """A line of an entry's history (domain.entries.Edit): added once and never changed, triggers and rights see to it.
+
+    ``change`` and ``undo`` are JSON, as text because JSON in the database holds no U+0000.
+    """
+
+    __tablename__ = "quarantine_edit"
+    __table_args__ = (Index("quarantine_edit_at", "at", "quarantine_id", "revision"),)
+
+    quarantine_id: str = Field(primary_key=True)
+    revision: int = Field(primary_key=True)
+    at: dt.datetime = Field(sa_type=INSTANT)
+    actor: str
+    action: str
+    outcome: str | None
+    state: str
+    faults_before: str
+    faults_after: str
+    reason: str | None
+    change: str | None
+    undo: str | None
+    place: str | None
 
 
 class RequiredFields(IngestTable, table=True):

@@ -18,12 +18,10 @@ from contracts.envelope import BATCH, STRUCTURED
 from contracts.topics import CUSTOM_FIELDS
 from services.ingest.domain.custom_fields import CustomField
 from services.ingest.domain.faults import Fault, NotAnEvent
-from services.ingest.domain.text import DECODER, TooDeep
+from services.ingest.domain.text import DECODER, EVENT_BYTES_MAX, TooDeep
 
 EVENTS_MAX = 1_000
 """Events in one batch."""
-EVENT_BYTES_MAX = 900_000
-"""Bytes of one event; the log takes 1,000,000 of key and value together."""
 
 Headers = Sequence[tuple[bytes, bytes]]
 

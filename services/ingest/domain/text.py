@@ -12,6 +12,8 @@ import msgspec
 
 from services.ingest.domain.faults import Fault, NotAnEvent, pointer, shown
 
+EVENT_BYTES_MAX = 900_000
+"""Bytes of one event; the log takes 1,000,000 of key and value together."""
 NESTING_MAX = 32
 """Levels of arrays and objects in one event; the deepest that the catalogue needs is 4."""
 _DIGITS_MAX = 40
@@ -24,8 +26,8 @@ class TooDeep(Exception):
     """An event is nested deeper than NESTING_MAX levels."""
 
 
-class _Doubled(dict[str, Any]):
-    """An object in whose text some keys stand more than once."""
+class Doubled(dict[str, Any]):
+    """An object in whose text some keys, ``repeated``, stand more than once; the last value of each is held."""
 
     repeated: tuple[str, ...] = ()
 
@@ -86,7 +88,7 @@ def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     value = dict(pairs)
     if len(value) == len(pairs):
         return value
-    doubled = _Doubled(value)
+    doubled = Doubled(value)
     doubled.repeated = tuple(key for key, times in Counter(key for key, _ in pairs).items() if times > 1)
     return doubled
 
@@ -102,23 +104,24 @@ DECODER = json.JSONDecoder(object_pairs_hook=_pairs, parse_int=_integer, parse_c
 def _not_finite(value: Any, path: tuple[str | int, ...]) -> Iterator[str]:
     if isinstance(value, _NotFinite):
         yield pointer(path)
-    for key, child in _children(value):
+    for key, child in children(value):
         yield from _not_finite(child, (*path, key))
 
 
 def _text_faults(value: Any, path: tuple[str | int, ...]) -> Iterator[Fault]:
     if isinstance(value, str):
         yield from _string_faults(value, pointer(path))
-    if isinstance(value, _Doubled):
+    if isinstance(value, Doubled):
         for key in value.repeated:
             yield Fault(pointer((*path, key)), "duplicate-key", f"the key {shown(key)} stands more than once")
-    for step, child in _children(value):
+    for step, child in children(value):
         if isinstance(step, str):
             yield from _string_faults(step, pointer((*path, step)))
         yield from _text_faults(child, (*path, step))
 
 
-def _children(value: Any) -> Iterator[tuple[str | int, Any]]:
+def children(value: Any) -> Iterator[tuple[str | int, Any]]:
+    """What an object or a list holds, by key or index."""
     if isinstance(value, dict):
         yield from value.items()
     elif isinstance(value, list):

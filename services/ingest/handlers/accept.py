@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -22,6 +22,7 @@ from services.ingest.domain.judge import Judged, Mark, judge
 from services.ingest.domain.outcomes import First, Outcome, decide, settle
 from services.ingest.handlers.custom_fields import CustomFields
 from services.ingest.handlers.policies import Policies
+from services.ingest.handlers.room import Gauge, ToKeep
 from services.ingest.store import quarantine, seen
 from services.ingest.translate import Sent, under
 
@@ -69,31 +70,35 @@ class Intake:
     zone: ZoneInfo
     policies: Policies
     custom_fields: CustomFields
+    gauge: Gauge
 
-    async def take(self, sent: Sent, *, strict: bool, only_source: str | None = None) -> Receipt:
-        """Take events in, in the order sent.
+    async def take(self, sent: Sent, sender: str, *, strict: bool, only_source: str | None = None) -> Receipt:
+        """Take events in, in the order sent; ``sender`` is whose word it is.
 
-        Raises NotAnEvent, TooDeep, NotValid (if ``strict``) and ForeignSource with nothing stored; LogUnavailable
-        and DatabaseUnavailable with any part of it stored: sending it all again is safe.
+        Raises NotAnEvent, TooDeep, NotValid (if ``strict``), ForeignSource and QuarantineFull with nothing stored;
+        LogUnavailable and DatabaseUnavailable with any part of it stored: sending it all again is safe.
         """
         judged = await self._judge(sent)
         if only_source is not None and any(event.source != only_source for event in judged):
             raise ForeignSource(f"this caller sends events of the source {only_source} only")
         async with self.database.transaction(readonly=True) as conn:
             known = await seen.firsts(conn, {event.mark.identity for event in judged if event.mark})
-        outcomes = decide(judged, known)
-        if strict and (faults := _faults(sent, judged, outcomes)):
-            raise NotValid(faults)
-        ours = await self._append([e for e, outcome in zip(judged, outcomes, strict=True) if outcome == "accepted"])
-        return await self._record(judged, outcomes, ours, known)
+            outcomes = decide(judged, known)
+            if strict and (faults := _faults(sent, judged, outcomes)):
+                raise NotValid(faults)
+            if to_keep := _to_keep(sent, judged, outcomes):
+                await self.gauge.check(conn, to_keep)
+        ours = await self.append([e for e, outcome in zip(judged, outcomes, strict=True) if outcome == "accepted"])
+        return await self._record(judged, outcomes, ours, known, sender)
 
-    async def _door(self) -> Door:
+    async def door(self) -> Door:
+        """What events are held to now."""
+        now = self.clock.now()
         required = {name: policy.required for name, policy in (await self.policies.current()).items()}
-        today = self.clock.now().astimezone(self.zone).date()
-        return Door(self.zone, today, required, await self.custom_fields.by_type())
+        return Door(self.zone, now.astimezone(self.zone).date(), required, await self.custom_fields.by_type())
 
     async def _judge(self, sent: Sent) -> list[Judged]:
-        door = await self._door()
+        door = await self.door()
         judged: list[Judged] = []
         refused: list[Fault] = []
         for index, raw in enumerate(sent.events):
@@ -110,7 +115,7 @@ class Intake:
             )
         return judged
 
-    async def _append(self, accepted: Sequence[Judged]) -> dict[bytes, First]:
+    async def append(self, accepted: Sequence[Judged]) -> dict[bytes, First]:
         """Put sound events on the log; returns where each identity lies, once all are durable."""
         by_topic: dict[str, list[tuple[Mark, bytes, bytes]]] = defaultdict(list)
         for event in accepted:
@@ -131,6 +136,7 @@ class Intake:
         outcomes: Sequence[Outcome],
         ours: Mapping[bytes, First],
         known: Mapping[bytes, First],
+        sender: str,
     ) -> Receipt:
         """Keep what the log does not say, in one transaction: identities, the quarantine, what is resolved."""
         now = self.clock.now()
@@ -142,12 +148,14 @@ class Intake:
             if sound := {
                 (e.source, e.id, e.object_id or "") for e, o in zip(judged, outcomes, strict=True) if o in SOUND
             }:
-                await quarantine.resolve(conn, sorted(sound), now)
+                await quarantine.resolve(conn, sorted(sound), sender, now)
         results = [
             Result(e, o, kept.get(e.fingerprint(o)) if o in KEPT else None)
             for e, o in zip(judged, outcomes, strict=True)
         ]
-        return Receipt(_position(results, {**known, **stored, **ours}), results)
+        firsts = {**known, **stored, **ours}
+        marks = [result.event.mark for result in results if result.outcome in SOUND and result.event.mark]
+        return Receipt(position_of(firsts[mark.identity] for mark in marks), results)
 
     def _entry(self, event: Judged, outcome: Outcome, now: dt.datetime) -> Entry:
         return Entry(
@@ -161,20 +169,29 @@ class Intake:
             received_at=now,
             event=event.raw,
             faults=event.faults,
+            faults_as_sent=event.faults,
         )
 
 
 def _faults(sent: Sent, judged: Sequence[Judged], outcomes: Sequence[Outcome]) -> list[Fault]:
     """The faults of what would be quarantined, with pointers into the request's body."""
-    found: list[Fault] = []
-    for index, (event, outcome) in enumerate(zip(judged, outcomes, strict=True)):
-        if outcome == "quarantined":
-            found += under(f"/{index}" if sent.batch else "", event.faults)
-    return found
+    return [
+        fault
+        for prefix, event, outcome in _to_keep(sent, judged, outcomes)
+        if outcome == "quarantined"
+        for fault in under(prefix, event.faults)
+    ]
 
 
-def _position(results: Sequence[Result], firsts: Mapping[bytes, First]) -> str:
-    """Where everything that counts of this request has been read: what it brought, and what was there before."""
-    marks = [result.event.mark for result in results if result.outcome in SOUND and result.event.mark]
-    places = [firsts[mark.identity] for mark in marks]
+def _to_keep(sent: Sent, judged: Sequence[Judged], outcomes: Sequence[Outcome]) -> list[ToKeep]:
+    """What would go into quarantine, with the pointer to each in the request's body."""
+    return [
+        (f"/{index}" if sent.batch else "", event, outcome)
+        for index, (event, outcome) in enumerate(zip(judged, outcomes, strict=True))
+        if outcome in KEPT
+    ]
+
+
+def position_of(places: Iterable[First]) -> str:
+    """Where all of these events have been read: what was put on the log now, and what was there before."""
     return format_positions(after(At(Partition(p.topic, p.partition), p.offset) for p in places))

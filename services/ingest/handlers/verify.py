@@ -15,6 +15,7 @@ from services.ingest.domain.outcomes import First
 from services.ingest.store import quarantine, seen
 
 CHUNK_RECORDS = 1_000
+TOLD = ("quarantined", "conflict", "resolved", "discarded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class Verification:
                 "every event that was refused is kept with its reasons",
                 not unexplained,
                 sum(counts.values()),
-                ", ".join(f"{counts.get(outcome, 0)} {outcome}" for outcome in ("quarantined", "conflict", "resolved"))
+                ", ".join(f"{counts.get(outcome, 0)} {outcome}" for outcome in TOLD)
                 + f"; {unexplained} without a reason",
             ),
         ]

@@ -73,6 +73,7 @@ _REFUSALS = {
     "413": f"Over {BODY_BYTES_MAX} bytes, over {EVENTS_MAX} events, or nested too deep. Nothing was stored.",
     "415": "A content type or an encoding that is not taken.",
     "422": "`Prefer: handling=strict`, and an event has a fault. Nothing was stored.",
+    "507": "The quarantine has no room for an event that has a fault: which ones is said. Nothing was stored.",
     "503": "The log or the database is down: send it all again after `Retry-After` seconds.",
 }
 DESCRIPTION = f"""Send events as CloudEvents 1.0, in structured, batch (at most {EVENTS_MAX}) or binary mode.

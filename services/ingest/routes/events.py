@@ -44,7 +44,7 @@ class Events:
             return
         sent = read(kind, headers, body)
         try:
-            receipt = await self.intake.take(sent, strict=strict, only_source=_only_source(caller))
+            receipt = await self.intake.take(sent, caller.subject, strict=strict, only_source=_only_source(caller))
         except NotValid as error:
             faults = [Fault(fault.pointer, fault.code, fault.detail) for fault in error.faults]
             raise Problem(422, "not-valid", str(error), faults, _STRICT) from error

@@ -19,19 +19,23 @@ from joserfc.jwk import ECKey
 
 from chassis import postgres_bus
 from chassis.bus import At, LogUnavailable, Outgoing, Positions, Record
-from chassis.db import Database, connect, migrate, prepare, role_of
+from chassis.db import Database, connect, migrate, prepare, role_of, single
 from chassis.postgres_bus import PostgresBus
 from chassis.tokens import AUDIENCE, Verifier
 from contracts.topics import CRM_SALES, TOPICS
 from services.ingest.__main__ import MIGRATIONS, SCHEMA, build
 from services.ingest.app import Deps, create_app
 from services.ingest.settings import IngestSettings
+from tests.ingest.desk import Desk
 
 ISSUER = "https://merit.test"
 PASSWORD = "a-test-password"
 NOW = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
 ZONE = "America/New_York"
-EVERYTHING = "events.send:all quarantine.read:all event_types.read:all event_types.write:all operations.read:all"
+EVERYTHING = (
+    "events.send:all quarantine.read:all quarantine.write:all event_types.read:all event_types.write:all"
+    " operations.read:all audit.read:all"
+)
 
 
 @dataclass
@@ -138,6 +142,12 @@ class Door:
         async with self.client(scope, **claims) as client:
             return await client.get(path)
 
+    async def entries(self, query: str = "") -> list[dict[str, Any]]:
+        """Entries of the quarantine with their events, newest first."""
+        listed = await self.get(f"/v1/quarantine?limit=200&{query}")
+        assert listed.status_code == 200, listed.text
+        return [(await self.get(f"/v1/quarantine/{i['quarantine_id']}")).json() for i in listed.json()["items"]]
+
     async def on_the_log(self) -> list[bytes]:
         """The values of everything on crm-sales."""
         values = []
@@ -201,12 +211,20 @@ async def door(dsn: str, opened: Database, log: PostgresBus, key: ECKey) -> Door
     async def keys() -> Mapping[str, Any]:
         return {"keys": [key.as_dict(private=False)]}
 
-    async with opened.transaction() as conn:
-        for table in ("seen", "quarantine", "required_fields", "custom_field", "outbox"):
-            await conn.execute(f"delete from {table}")
+    async with single(dsn, SCHEMA) as owner:
+        await owner.execute("alter table quarantine_edit disable trigger user")
+        for table in ("seen", "quarantine", "quarantine_edit", "required_fields", "custom_field", "outbox"):
+            await owner.execute(f"delete from {table}")
+        await owner.execute("alter table quarantine_edit enable trigger user")
     clock, bus = DrivenClock(), FailingBus(log)
     deps = Deps(opened, bus, clock, Verifier(ISSUER, keys, clock), ZoneInfo(ZONE))
     return Door(deps, create_app(deps), bus, clock, opened, as_role(dsn, SCHEMA), key)
+
+
+@pytest.fixture
+def desk(door: Door) -> Desk:
+    """An operator's place at the quarantine."""
+    return Desk(door)
 
 
 _numbers = iter(range(1, 1_000_000))

@@ -55,7 +55,7 @@ async def test_another_body_under_the_same_identity_is_kept_as_a_conflict_and_ne
     again = (await door.send(other)).json()
     assert again["results"] == answer["results"]
     assert len(door.bus.appended) == 1
-    listed = (await door.get("/v1/quarantine?outcome=conflict")).json()["items"]
+    listed = await door.entries("outcome=conflict")
     assert [entry["event"] for entry in listed] == [other]
     assert listed[0]["quarantine_id"] == answer["results"][0]["quarantine_id"]
 
@@ -131,9 +131,10 @@ async def test_a_quarantined_event_is_kept_once_and_takes_no_identity(door: Any,
     ]
     right = wrong | {"data": wrong["data"] | {"currency": "USD"}}
     assert await door.outcomes(right) == ["accepted"]
-    items = (await door.get("/v1/quarantine")).json()["items"]
-    assert [(i["outcome"], i["event"]) for i in items] == [("resolved", wrong)]
-    assert items[0]["resolved_at"] is not None
+    (entry,) = await door.entries()
+    assert (entry["state"], entry["event"], entry["correction"]) == ("resolved", wrong, None)
+    assert entry["closed_at"] is not None
+    assert [(e["action"], e["actor"]) for e in entry["history"]] == [("superseded", "tester")]
 
 
 async def test_a_correction_resolves_the_entry_of_its_object_only(door: Any, placed: Any) -> None:
@@ -144,7 +145,7 @@ async def test_a_correction_resolves_the_entry_of_its_object_only(door: Any, pla
     fixed_elsewhere = placed("B", event={"id": wrong["id"]})
     assert await door.outcomes(fixed_elsewhere) == ["accepted"]
     items = (await door.get("/v1/quarantine")).json()["items"]
-    assert {(i["object_id"], i["outcome"]) for i in items} == {("A", "quarantined"), (None, "resolved")}
+    assert {(i["object_id"], i["state"]) for i in items} == {("A", "open"), (None, "resolved")}
 
 
 async def test_a_resend_stays_a_duplicate_when_a_later_policy_would_refuse_it(door: Any, placed: Any) -> None:

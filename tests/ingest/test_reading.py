@@ -98,7 +98,10 @@ async def test_verification_finds_every_accepted_event_at_its_place(door: Any, p
     assert (on_the_log["ok"], kept["ok"]) == (True, True)
     assert on_the_log["detail"] == "30 accepted, 0 missing, 0 differing"
     assert on_the_log["examined"] >= 30
-    assert (kept["examined"], kept["detail"]) == (2, "1 quarantined, 1 conflict, 0 resolved; 0 without a reason")
+    assert (kept["examined"], kept["detail"]) == (
+        2,
+        "1 quarantined, 1 conflict, 0 resolved, 0 discarded; 0 without a reason",
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ REASON_CHARACTERS_MAX = 500
 REVISION_MAX = 1_000_000_000
 Outcome = Literal["quarantined", "conflict"]
 State = Literal["open", "resolved", "discarded"]
-Reason = Annotated[str, Field(min_length=1, max_length=REASON_CHARACTERS_MAX, pattern=r"^[^\x00\ud800-\udfff]*$")]
+Reason = Annotated[str, Field(min_length=1, max_length=REASON_CHARACTERS_MAX, pattern=r"^[^\x00]*$")]
 Place = Annotated[str, Field(min_length=2, max_length=POINTER_CHARACTERS_MAX, pattern=r"^/[^\x00]*$")]
 Limit = Annotated[int, Field(ge=1, le=PAGE_ITEMS_MAX)]
 Patch = Annotated[dict[str, Any], Field(examples=[{"data": {"currency": "USD"}}])]

@@ -12,6 +12,8 @@ PUBLIC = "PUBLIC"
 GATEWAY = "gateway"
 """Stands where a service would: the gateway answers itself."""
 TOKEN_BYTES_MAX = 16_384
+CORRECTION_BYTES_MAX = 131_072
+"""A merge patch, and with it the 500 entries that it is for; what was corrected is kept for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,11 @@ POLICIES: tuple[Policy, ...] = (
     Policy("POST", "/v1/events", "ingest", "events.send"),
     Policy("GET", "/v1/quarantine", "ingest", "quarantine.read"),
     Policy("GET", "/v1/quarantine/{quarantine_id}", "ingest", "quarantine.read"),
+    Policy("PATCH", "/v1/quarantine/{quarantine_id}", "ingest", "quarantine.write", CORRECTION_BYTES_MAX),
+    Policy("POST", "/v1/quarantine/{quarantine_id}/resubmit", "ingest", "quarantine.write"),
+    Policy("POST", "/v1/quarantine/{quarantine_id}/discard", "ingest", "quarantine.write"),
+    Policy("POST", "/v1/quarantine/bulk", "ingest", "quarantine.write", CORRECTION_BYTES_MAX),
+    Policy("GET", "/v1/audit/quarantine", "ingest", "audit.read"),
     Policy("GET", "/v1/event-types", "ingest", "event_types.read"),
     Policy("GET", "/v1/event-types/{type}", "ingest", "event_types.read"),
     Policy("PUT", "/v1/event-types/{type}", "ingest", "event_types.write"),

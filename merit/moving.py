@@ -27,7 +27,7 @@ from merit.moving_file import FORMAT, Line, Writer, read, record_line, record_of
 CHUNK_LINES = 1_000
 MOVED: Mapping[str, Sequence[str]] = {
     "auth": ("person", "team", "membership", "client"),
-    "ingest": ("required_fields", "custom_field", "quarantine", "seen"),
+    "ingest": ("required_fields", "custom_field", "quarantine", "quarantine_edit", "seen"),
     "kpi": ("definition",),
     "incentive": ("target", "target_version", "payee_parameter", "payee_parameter_version", "plan_version"),
 }

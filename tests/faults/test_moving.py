@@ -57,12 +57,14 @@ KEPT = {
     ),
     "ingest": (
         "select to_json(q)::text from quarantine q order by 1",
+        "select to_json(e)::text from quarantine_edit e order by 1",
         "select to_json(s)::text from seen s order by 1",
         "select to_json(f)::text from custom_field f order by 1",
     ),
 }
 """What must be equal. Not compared, as I9 says: version numbers of values, intermediate corrections, and the instants
 and reasons that depend on when something was read."""
+STRUCTURED = {"content-type": "application/cloudevents+json"}
 MADE_ANEW = {
     "auth": {"signing_key", "outbox"},
     "ingest": {"outbox"},
@@ -136,7 +138,9 @@ async def origin(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFac
             await driver.send(*batch)
         bad = {"specversion": "1.0", "id": "bad", "source": "/x", "type": "crm.order.placed.v1", "data": {}}
         client = await driver.as_role("integration")
-        await client.post("/v1/events", json=bad, headers={"content-type": "application/cloudevents+json"})
+        (kept_bad,) = (await client.post("/v1/events", json=bad, headers=STRUCTURED)).json()["results"]
+        admin = await driver.as_role("admin")
+        await admin.patch(f"/v1/quarantine/{kept_bad['quarantine_id']}", json={"data": {"order_id": "bad"}})
         await driver.caught_up()
         await settled(driver, generated, half)
         await at_rest(driver.running)

@@ -13,6 +13,7 @@ READS_KPIS = {REP, MANAGER, ANALYST, COMPENSATION, FINANCE, AUDITOR}
 READS_PAY = {REP, MANAGER, COMPENSATION, FINANCE, AUDITOR}
 READS_PEOPLE = {MANAGER, ANALYST, COMPENSATION, FINANCE, ADMIN, AUDITOR}
 READS_EVENTS = {ANALYST, ADMIN, AUDITOR, INTEGRATION}
+EDITS_EVENTS = {ADMIN, INTEGRATION}
 DEFINES_KPIS = {ANALYST, COMPENSATION}
 OPERATES = {ADMIN, AUDITOR}
 EVERYBODY = {*ROLES, None}
@@ -42,6 +43,11 @@ ROUTES = [
     Route("POST", "/v1/events", {INTEGRATION}),
     Route("GET", "/v1/quarantine", READS_EVENTS),
     Route("GET", "/v1/quarantine/{quarantine_id}", READS_EVENTS, place={"quarantine_id": "unknown"}),
+    Route("PATCH", "/v1/quarantine/{quarantine_id}", EDITS_EVENTS, place={"quarantine_id": "unknown"}),
+    Route("POST", "/v1/quarantine/{quarantine_id}/resubmit", EDITS_EVENTS, place={"quarantine_id": "unknown"}),
+    Route("POST", "/v1/quarantine/{quarantine_id}/discard", EDITS_EVENTS, place={"quarantine_id": "x"}),
+    Route("POST", "/v1/quarantine/bulk", EDITS_EVENTS),
+    Route("GET", "/v1/audit/quarantine", {FINANCE, ADMIN, AUDITOR}),
     Route("GET", "/v1/event-types", READS_EVENTS),
     Route("GET", "/v1/event-types/{type}", READS_EVENTS, place={"type": "crm.order.placed.v1"}),
     Route("PUT", "/v1/event-types/{type}", {ADMIN, INTEGRATION}, place={"type": "crm.order.placed.v1"}),

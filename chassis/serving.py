@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.lingering import Lingering
 from chassis.problems import Problem, problem_response, unavailable
 
 DRAIN_SECONDS = 5.0
@@ -70,6 +71,14 @@ class Server(uvicorn.Server):
     task: asyncio.Task[None]
     all_answered = False
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.up.set()
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -89,19 +98,27 @@ class Server(uvicorn.Server):
 async def listening(app: ASGIApp, port: int, finish_seconds_max: float = FINISH_SECONDS_MAX) -> AsyncIterator[Server]:
     """Serve on all addresses of this machine while the context is open. Raises OSError for a port that is taken."""
     with socket.create_server(("0.0.0.0", port), backlog=2048) as taken:
-        config = uvicorn.Config(
-            app,
-            http="httptools",
-            ws="none",
-            lifespan="off",
-            access_log=False,
-            log_config=None,
-            server_header=False,
-            timeout_graceful_shutdown=math.ceil(finish_seconds_max),
-        )
-        server = Server(config)
-        server.task = asyncio.create_task(server.serve(sockets=[taken]), name="http")
-        try:
+        async with serving(app, taken, finish_seconds_max) as server:
             yield server
-        finally:
-            await server.finish()
+
+
+@asynccontextmanager
+async def serving(app: ASGIApp, taken: socket.socket, finish_seconds_max: float) -> AsyncIterator[Server]:
+    """Serve on a socket that listens already while the context is open; then every answer under way is finished."""
+    config = uvicorn.Config(
+        Lingering(app),
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=math.ceil(finish_seconds_max),
+    )
+    server = Server(config)
+    server.task = asyncio.create_task(server.serve(sockets=[taken]), name="http")
+    await server.up.wait()
+    try:
+        yield server
+    finally:
+        await server.finish()

@@ -7,15 +7,15 @@ import gc
 import logging
 import signal
 import socket
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import Coroutine, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
-import uvicorn
 from rich.console import Console
 from rich.panel import Panel
 
+from chassis.serving import serving
 from merit import findings, local, sample_import
 from merit.api import Api, client
 from merit.embedded import Running, running
@@ -56,7 +56,7 @@ async def up(wanted: Wanted, console: Console) -> None:
             merit = await stack.enter_async_context(
                 running(wanted.home.folder, zone=wanted.zone, currency=wanted.currency, issuer=url)
             )
-            await stack.enter_async_context(_serving(merit, listening))
+            await stack.enter_async_context(serving(merit.gateway, listening, FINISH_SECONDS_MAX))
         stack.enter_context(local.announced(wanted.home, url))
         gc.freeze()
         await _until(stop, merit, _tell(wanted, merit, url, console))
@@ -75,44 +75,6 @@ def _bound(port: int) -> Iterator[socket.socket]:
             why = error.strerror if isinstance(error, OSError) else "it is no port number"
             raise MeritError(f"The port {port} cannot be used ({why}): choose another with --port.") from error
         yield listening
-
-
-class _Server(uvicorn.Server):
-    """uvicorn without its own signal handling (when Merit stops is decided in one place), which says when it is up."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.up = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.up.set()
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-@asynccontextmanager
-async def _serving(merit: Running, listening: socket.socket) -> AsyncIterator[None]:
-    config = uvicorn.Config(
-        merit.gateway,
-        http="httptools",
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        timeout_graceful_shutdown=FINISH_SECONDS_MAX,
-    )
-    server = _Server(config)
-    task = asyncio.create_task(server.serve(sockets=[listening]), name="http")
-    await server.up.wait()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        await task
 
 
 async def _until(stop: asyncio.Event, merit: Running, tell: Coroutine[None, None, None]) -> None:

@@ -52,10 +52,8 @@ class Door:
     retry_after_seconds: float = RETRY_AFTER_SECONDS
 
     async def reach(self) -> None:
-        """Ask a Merit elsewhere once whether anybody is there, so that a wrong address is told at once: patience is for
-        one that was there. Any answer will do. Raises MeritError."""
-        if self.installation == LOCAL:
-            return
+        """Ask once whether anybody is there, so that a wrong address, or a Merit that was killed, is told at once:
+        patience is for one that was there. Any answer will do. Raises MeritError."""
         try:
             async with asyncio.timeout(self.reach_seconds_max):
                 await self.http.get("/livez")

@@ -1,4 +1,4 @@
-"""A Merit elsewhere: a wrong address is told at once, and one that goes away in the middle is waited for."""
+"""A wrong address, or a Merit that was killed, is told at once; one that goes away in the middle is waited for."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from merit.api import client
 from merit.home import MeritError
-from merit.importing.door import Door
+from merit.importing.door import LOCAL, Door
 from merit.importing.run import Import, Summary
 from tests.merit.conftest import ORDERS, Desk
 
@@ -21,17 +21,20 @@ async def token(role: str) -> str:
     return role
 
 
-async def run(desk: Desk, http: httpx.AsyncClient, reach_seconds_max: float = 8.0) -> Summary:
+async def run(
+    desk: Desk, http: httpx.AsyncClient, reach_seconds_max: float = 8.0, installation: str = "elsewhere"
+) -> Summary:
     file = desk.folder / "file.csv"
     file.write_text(ROWS)
-    door = Door(http, token, "elsewhere", reach_seconds_max, retry_after_seconds=0.01)
+    door = Door(http, token, installation, reach_seconds_max, retry_after_seconds=0.01)
     return await Import(file, desk.mapping(ORDERS), door, desk.folder / "journals", "run").run()
 
 
-async def test_nobody_at_the_address_is_told_at_once(desk: Desk, free_port: int) -> None:
+@pytest.mark.parametrize("installation", ["elsewhere", LOCAL])
+async def test_nobody_at_the_address_is_told_at_once(desk: Desk, free_port: int, installation: str) -> None:
     async with asyncio.timeout(10), client(f"http://127.0.0.1:{free_port}") as http:
         with pytest.raises(MeritError, match=rf"^Nobody answers at http://127.0.0.1:{free_port}/?: .*\.$"):
-            await run(desk, http)
+            await run(desk, http, installation=installation)
 
 
 async def test_an_address_that_takes_calls_and_says_nothing_is_told_soon(desk: Desk) -> None:

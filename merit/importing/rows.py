@@ -128,11 +128,11 @@ def _refuse_repeats(path: Path, header: Sequence[str]) -> None:
 
 
 class Rejected:
-    """The rows that were not imported, written to a file of their own with their line and the reason."""
+    """The rows that were not imported, written to a file of their own with their line and the (first) reason."""
 
     def __init__(self, path: Path, header: Sequence[str], delimiter: str, encoding: str) -> None:
         self.path = path
-        self.count = 0
+        self._lines: set[int] = set()
         self._header, self._delimiter, self._encoding = header, delimiter, encoding.removesuffix("-sig")
         self._file: IO[str] | None = None
         self._writer: Any = None
@@ -145,8 +145,18 @@ class Rejected:
         if self._file:
             self._file.close()
 
+    @property
+    def count(self) -> int:
+        """How many rows were not imported whole, whatever the number of reasons."""
+        return len(self._lines)
+
     def add(self, bad: BadRow) -> None:
-        """Write a row down as it was, after its line and the reason. Raises MeritError when that cannot be."""
+        """Write a row down as it was, after its line and the reason; once, so that the file can be mended and imported.
+
+        Raises MeritError when that cannot be.
+        """
+        if bad.row.line in self._lines:
+            return
         if self._file is None:
             try:
                 self._file = self.path.open("w", encoding=self._encoding, errors="surrogateescape", newline="")
@@ -155,4 +165,4 @@ class Rejected:
             self._writer = csv.writer(self._file, delimiter=self._delimiter)
             self._writer.writerow([LINE_FIELD, REASON_FIELD, *self._header])
         self._writer.writerow([bad.row.line, str(bad), *bad.row.cells])
-        self.count += 1
+        self._lines.add(bad.row.line)

@@ -39,6 +39,19 @@ async def test_an_item_that_merit_refuses_is_rejected_and_the_others_are_written
     assert [m["person_id"] for m in desk.door.items["/v1/memberships"]] == ["1"]
 
 
+async def test_a_row_that_is_refused_twice_is_one_rejected_row_which_can_be_mended(desk: Desk) -> None:
+    desk.door.refuse_item = lambda item: item["person_id"] == "2"
+    rows = "Person,Team,From,Until\n1,north,01.02.2012,\n2,south,01.02.2012,\n"
+    summary = await desk.run(rows, MEMBERS)
+
+    assert (summary.rows, summary.rejected, len(summary.faults)) == (2, 1, 2)
+    assert summary.rejected_file is not None
+    rejected = summary.rejected_file.read_text()
+    assert rejected.count("2,south") == 1
+    mended = await desk.run(rejected.replace("2,south", "3,south"), MEMBERS)
+    assert (mended.rows, mended.rejected) == (1, 0)
+
+
 async def test_the_next_date_of_the_whole_file(desk: Desk) -> None:
     text = """
 columns:

@@ -59,8 +59,9 @@ class Forest:
 def listing(forest: Forest, zone: ZoneInfo) -> Table:
     """The newest requests, a line each."""
     table = Table(box=None, pad_edge=False)
-    for column in ("when", "trace", "what", "took", "outcome"):
-        table.add_column(column, justify="right" if column == "took" else "left", no_wrap=True)
+    for column in ("when", "trace", "what", "took", "outcome"):  # an id that is cut cannot be asked for: only
+        folds = column == "what"  # the route gives way in a narrow terminal
+        table.add_column(column, justify="right" if column == "took" else "left", no_wrap=not folds, overflow="fold")
     for span in forest.requests()[:LISTED_MAX]:
         when = dt.datetime.fromtimestamp(span.start_ns / 1e9, zone)
         status = str(span.attributes.get("http.response.status_code", ""))

@@ -32,8 +32,8 @@ OTHER = span("POST /v1/plans", "d", 6, at=4)
 ALL = [SETTLE, PROCESS, POLL, SEND, REQUEST, OTHER]
 
 
-def drawn(what: object) -> str:
-    console = Console(width=200, file=io.StringIO())
+def drawn(what: object, width: int = 200) -> str:
+    console = Console(width=width, file=io.StringIO())
     with console.capture() as captured:
         console.print(what)
     return captured.get()
@@ -57,6 +57,15 @@ def test_requests_are_listed_newest_first():
     text = drawn(listing(Forest.of(ALL), ZoneInfo("UTC")))
     assert text.index("/v1/plans") < text.index("/v1/events")
     assert "settle" not in text
+
+
+def test_a_narrow_terminal_cuts_neither_ids_nor_routes():
+    long = span("POST /v1/earnings/lines/{line_id}/trace", "b", 7, at=5)
+    text = drawn(listing(Forest.of([*ALL, long]), ZoneInfo("UTC")), width=80)
+    assert "a" * 32 in text
+    assert "b" * 32 in text
+    assert "…" not in text
+    assert max(map(len, text.splitlines())) <= 80
 
 
 def test_the_files_are_bounded_private_and_survive_a_cut_off_line(tmp_path: Path):

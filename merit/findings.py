@@ -42,6 +42,8 @@ class Findings:
     """The headings of pay; what plans name alike bears the plan too."""
     lines: Sequence[Line]
     currency: str
+    plans: Sequence[str] = ()
+    """Each plan's label with the headings of what it pays."""
 
     @property
     def sharpest_drop(self) -> Line | None:
@@ -51,8 +53,9 @@ class Findings:
 
     def table(self) -> Table:
         """For the terminal."""
-        title = f"Sales and growth: {self.quarter}. Attainment and pay: quota {self.window}. In {self.currency}."
-        table = Table(title=title, box=box.SIMPLE, padding=0, pad_edge=False)
+        title = f"Sales and growth in {self.quarter}\nAttainment and pay for the quota {self.window} ({self.currency})"
+        caption = "\n".join(("Each plan pays by itself:", *self.plans) if self.plans else ())
+        table = Table(title=title, caption=caption or None, box=box.SIMPLE, padding=0, pad_edge=False)
         table.add_column("Rep")
         for heading in ("Sales", "Growth", "Attained", *self.components):
             table.add_column(heading, justify="right", no_wrap=True)
@@ -91,7 +94,8 @@ async def find(api: Api, currency: str, after: str = "") -> Findings | None:
         for person in people
     ]
     shown = f"{window[0]} to {window[1]}" if window else "none"
-    return Findings(f"{begins.year}-Q{(begins.month + 2) // 3}", shown, list(headings.values()), lines, currency)
+    quarter = f"{begins.year}-Q{(begins.month + 2) // 3}"
+    return Findings(quarter, shown, list(headings.values()), lines, currency, _told(plans, headings))
 
 
 async def _last_day(api: Api, after: str) -> dt.date | None:
@@ -158,6 +162,15 @@ def _headings(planned: Sequence[Part], pay: Mapping[str, Mapping[Part, Decimal]]
         + (f" {money}" if money != currency else "")
         for plan, component, money in parts
     }
+
+
+def _told(plans: Sequence[Mapping[str, Any]], headings: Mapping[Part, str]) -> list[str]:
+    """Per plan what it is called, and the headings under which its pay stands."""
+    told = []
+    for plan in plans:
+        paid = ", ".join(heading for (key, _, _), heading in headings.items() if key == plan["key"])
+        told.append(f"{plan['plan'].get('label') or plan['key']}: {paid}")
+    return told
 
 
 def _money(value: Decimal) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
@@ -65,6 +66,16 @@ async def test_the_table_says_what_the_source_says(shop: Shop) -> None:
     assert found.sharpest_drop is not None
     assert found.sharpest_drop.name == "Stephen Jiang"
     assert set(found.components) == {"commission", "bonus", "accelerated"}
+    screen = Console(width=80, file=io.StringIO())
+    with screen.capture() as captured:
+        screen.print(found.table())
+    for line in (
+        "Sales and growth in 2013-Q1\n",
+        "Attainment and pay for the quota 2013-02-28 to 2013-05-30 (USD)\n",
+        "Accelerated commission: accelerated\n",
+        "Commission and quota bonus: commission, bonus\n",
+    ):
+        assert line in re.sub(" +\n", "\n", captured.get()), "a line that does not break in the middle"
 
 
 async def test_what_is_there_is_not_imported_again(shop: Shop) -> None:

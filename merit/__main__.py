@@ -102,7 +102,7 @@ def token(
     """Print an access token (10 minutes) for scripts on the machine that owns the home of a running Merit."""
     from merit.local import Local
 
-    if person is None and role is None:
+    if (person is None) == (role is None):
         raise MeritError("Say whose token: --as PERSON, or --role ROLE.")
     merit = Local.find(Home.at(home))
     print(_run(merit.token(role=role, person=person)))

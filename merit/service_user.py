@@ -14,6 +14,8 @@ from typing import NamedTuple, TypedDict
 from merit.home import MeritError
 
 NAME = "merit-postgres"
+SYSTEM_FOLDERS = "/usr/sbin:/sbin"
+"""Where useradd is; `su` and containers can leave root with a user's PATH."""
 REFUSED = f"PostgreSQL will not run as root, and its user {NAME} cannot be made: run Merit as an ordinary user."
 
 
@@ -44,7 +46,7 @@ def needed() -> User | None:
 
 
 def _make() -> pwd.struct_passwd:
-    tool = shutil.which("useradd")
+    tool = shutil.which("useradd", path=f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{SYSTEM_FOLDERS}")
     if tool is None:
         raise MeritError(REFUSED)
     done = subprocess.run(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 VENV = Path(".venv")
 BIN = VENV / "bin"
+DISTRUST = "\nIf uv distrusts a certificate that this machine trusts: export UV_SYSTEM_CERTS=1, and try again."
 
 
 def main() -> None:
@@ -17,7 +18,7 @@ def main() -> None:
     needed([str(BIN / "python"), "-m", "pip", "install", "-q", "--disable-pip-version-check", "--require-hashes",
             "-r", "tools/uv.lock"])  # fmt: skip
     uv = [str(BIN / "uv"), "pip", "install", "-q", "--python", str(BIN / "python"), "--link-mode", "copy"]
-    needed([*uv, "--require-hashes", "-r", "requirements.lock"])
+    needed([*uv, "--require-hashes", "-r", "requirements.lock"], DISTRUST)
     needed([*uv, "--no-deps", "--no-build-isolation", "-e", "."])
     (VENV / ".ready").touch()
 
@@ -30,9 +31,9 @@ def run(command: list[str]) -> int:
     return subprocess.run(command, check=False).returncode
 
 
-def needed(command: list[str]) -> None:
+def needed(command: list[str], hint: str = "") -> None:
     if run(command):
-        sys.exit(f"This step failed, see above: {' '.join(command)}")
+        sys.exit(f"This step failed, see above: {' '.join(command)}{hint}")
 
 
 main()

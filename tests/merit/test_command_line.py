@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from merit import service_user
 from merit.__main__ import main
 from merit.commands import closing
 from merit.home import Home
@@ -137,12 +140,33 @@ def test_a_verification_ends_with_its_sum() -> None:
         (("up", "--zone", "Mars/Base"), "'Mars/Base' is no IANA time zone."),
         (("up", "--currency", "euro"), "'euro' is no ISO 4217 currency code."),
         (("token",), "Say whose token: --as PERSON, or --role ROLE."),
+        (("token", "--as", "289", "--role", "admin"), "Say whose token: --as PERSON, or --role ROLE."),
     ],
 )
 def test_a_choice_that_cannot_be(
     merit: Terminal, arguments: tuple[str, ...], says: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert merit.refused(*arguments) == says
+
+
+def test_the_user_of_postgresql_is_made_also_where_the_path_is_an_ordinary_users(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    if not Path("/usr/sbin/useradd").exists():
+        pytest.skip("this system makes its users in another way")
+    called: list[str] = []
+    found = pwd.getpwuid(os.getuid())
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(pwd, "getpwnam", lambda name: found if called else {}[name])
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[bytes]:
+        called.append(command[0])
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert service_user.needed() == (found.pw_uid, found.pw_gid)
+    assert called == ["/usr/sbin/useradd"]
 
 
 @pytest.mark.parametrize("arguments", [("verify",), ("token", "--role", "admin")])

@@ -20,22 +20,25 @@ LINGER_SECONDS_MAX = 5.0
 class Lingering:
     """Before a server: sends an answer with ``Connection: close`` whole, then drops the rest of the request's body."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
+    def __init__(
+        self, app: ASGIApp, bytes_max: int = LINGER_BYTES_MAX, seconds_max: float = LINGER_SECONDS_MAX
+    ) -> None:
+        self._app, self._bytes_max, self._seconds_max = app, bytes_max, seconds_max
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send)
+        exchange = _Exchange(receive, send, self._bytes_max, self._seconds_max)
         await self._app(scope, exchange.receive, exchange.send)
 
 
 class _Exchange:
     """One request and its answer: whether the body was read to its end, and whether the connection is to end."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, bytes_max: int, seconds_max: float) -> None:
         self._receive, self._send = receive, send
+        self._bytes_left, self._seconds_max = bytes_max, seconds_max
         self._read = self._closing = False
 
     async def receive(self) -> Message:
@@ -53,8 +56,7 @@ class _Exchange:
         await self._send(message)
 
     async def _read_away(self) -> None:
-        left = LINGER_BYTES_MAX
         with suppress(TimeoutError):
-            async with asyncio.timeout(LINGER_SECONDS_MAX):
-                while not self._read and left > 0:
-                    left -= len((await self.receive()).get("body", b""))
+            async with asyncio.timeout(self._seconds_max):
+                while not self._read and self._bytes_left > 0:
+                    self._bytes_left -= len((await self.receive()).get("body", b""))

@@ -46,7 +46,7 @@ def needed() -> User | None:
 
 
 def _make() -> pwd.struct_passwd:
-    tool = shutil.which("useradd", path=f"{os.environ.get('PATH', os.defpath)}{os.pathsep}{SYSTEM_FOLDERS}")
+    tool = useradd()
     if tool is None:
         raise MeritError(REFUSED)
     done = subprocess.run(
@@ -55,6 +55,11 @@ def _make() -> pwd.struct_passwd:
     if done.returncode:
         raise MeritError(REFUSED)
     return pwd.getpwnam(NAME)
+
+
+def useradd() -> str | None:
+    """Where the tool is that makes users; None when there is none."""
+    return shutil.which("useradd", path=os.pathsep.join((os.environ.get("PATH", os.defpath), SYSTEM_FOLDERS)))
 
 
 def options(user: User | None) -> Options:

@@ -8,7 +8,6 @@ import socket
 import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from chassis import lingering
 from chassis.lingering import Lingering
 from chassis.problems import Problem, problem_response
 from chassis.serving import serving
@@ -67,19 +66,20 @@ async def test_the_answer_arrives(app: ASGIApp) -> None:
         assert answer.endswith(REFUSED.body)
 
 
-async def test_who_waits_to_be_asked_is_not_asked_for_the_body(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lingering, "LINGER_SECONDS_MAX", 0.2)
+async def test_who_waits_to_be_asked_is_not_asked_for_the_body() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         async with serving(refuse, taken, 5.0):
-            answer = await told(taken.getsockname()[1], SIZED + b"\r\nExpect: 100-continue", 0)
+            reader, writer = await asyncio.open_connection("127.0.0.1", taken.getsockname()[1])
+            writer.write(b"POST / HTTP/1.1\r\nHost: here\r\nExpect: 100-continue\r\n" + SIZED + b"\r\n\r\n")
+            answer = await reader.readuntil(REFUSED.body)
+            writer.close()
+            rest = await reader.read()
     assert answer.startswith(b"HTTP/1.1 413 ")
-    assert b"100 Continue" not in answer
+    assert rest == b""
 
 
 @pytest.mark.parametrize(("bytes_max", "seconds_max"), [(3 * len(PIECE), 60.0), (2**40, 0.05)])
-async def test_nobody_is_read_for_ever(monkeypatch: pytest.MonkeyPatch, bytes_max: int, seconds_max: float) -> None:
-    monkeypatch.setattr(lingering, "LINGER_BYTES_MAX", bytes_max)
-    monkeypatch.setattr(lingering, "LINGER_SECONDS_MAX", seconds_max)
+async def test_nobody_is_read_for_ever(bytes_max: int, seconds_max: float) -> None:
     sent: list[Message] = []
     asked = 0
 
@@ -92,6 +92,6 @@ async def test_nobody_is_read_for_ever(monkeypatch: pytest.MonkeyPatch, bytes_ma
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Lingering(refuse)({"type": "http", "headers": []}, receive, send)
+    await Lingering(refuse, bytes_max, seconds_max)({"type": "http", "headers": []}, receive, send)
     assert [m.get("more_body", False) for m in sent] == [False, True, False]
     assert asked == 3 or bytes_max > PIECES * len(PIECE)

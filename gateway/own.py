@@ -1,4 +1,4 @@
-"""The gateway's own routes: the merged OpenAPI document, the page that shows it, and its health."""
+"""The gateway's own routes: the OpenAPI and the AsyncAPI document, the page that shows the first, and its health."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.problems import unavailable
+from contracts import asyncapi
 from gateway import openapi
 from gateway.policies import Policy
 
@@ -97,6 +98,17 @@ class Page:
         await Response(self.body, headers=headers, media_type=self.media_type)(scope, receive, send)
 
 
+@dataclass(frozen=True)
+class AsyncApi:
+    """The AsyncAPI document of everything that is sent; nobody needs to be asked for it."""
+
+    body: bytes = field(default_factory=lambda: json.dumps(asyncapi.document(), ensure_ascii=False).encode())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {"Cache-Control": "no-cache"}
+        await Response(self.body, headers=headers, media_type="application/json")(scope, receive, send)
+
+
 async def live(scope: Scope, receive: Receive, send: Send) -> None:
     """The loop turns: that is all that this says."""
     await Response(b'{"status":"ok"}', media_type="application/json")(scope, receive, send)
@@ -106,6 +118,7 @@ def routes(policies: Sequence[Policy], upstreams: Mapping[str, ASGIApp]) -> dict
     """What the gateway answers itself, by path."""
     return {
         "/openapi.json": OpenApi(policies, upstreams),
+        "/asyncapi.json": AsyncApi(),
         "/docs": Page("docs.html", "text/html; charset=utf-8"),
         "/docs/docs.js": Page("docs.js", "text/javascript; charset=utf-8"),
         "/docs/docs.css": Page("docs.css", "text/css; charset=utf-8"),

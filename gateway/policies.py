@@ -104,6 +104,7 @@ POLICIES: tuple[Policy, ...] = (
     Policy("GET", "/.well-known/oauth-authorization-server", "auth", PUBLIC),
     # the gateway's own
     Policy("GET", "/openapi.json", GATEWAY, PUBLIC),
+    Policy("GET", "/asyncapi.json", GATEWAY, PUBLIC),
     Policy("GET", "/docs", GATEWAY, PUBLIC),
     Policy("GET", "/docs/docs.js", GATEWAY, PUBLIC),
     Policy("GET", "/docs/docs.css", GATEWAY, PUBLIC),

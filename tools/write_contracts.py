@@ -1,4 +1,4 @@
-"""Writes the committed JSON Schemas, contracts/schemas/<type>.json, from the types: run it after changing one.
+"""Writes what is committed of the contracts' types: contracts/schemas/<type>.json and contracts/asyncapi.json.
 
 Within a major version a schema only grows: it refuses to write one that takes something away from those who send by
 the committed one. (``--unreleased`` writes it all the same: for a type that nobody sends yet.)
@@ -14,16 +14,27 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from contracts.asyncapi import document  # noqa: E402
 from contracts.json_schema import event_schema  # noqa: E402
 from contracts.topics import EVENT_TYPES  # noqa: E402
 
 BOUNDS = ("type", "pattern", "const", "enum", "format", "$ref", "anyOf", "items", "minLength", "maxLength", "maxItems")
 SCHEMAS = ROOT / "contracts" / "schemas"
+ASYNCAPI = ROOT / "contracts" / "asyncapi.json"
 
 
 def texts() -> dict[str, str]:
     """What each schema file must say, by file name."""
-    return {f"{name}.json": json.dumps(event_schema(name), indent=2, ensure_ascii=False) + "\n" for name in EVENT_TYPES}
+    return {f"{name}.json": _written(event_schema(name)) for name in EVENT_TYPES}
+
+
+def asyncapi() -> str:
+    """What contracts/asyncapi.json must say."""
+    return _written(document())
+
+
+def _written(value: dict[str, Any]) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 
 
 def losses(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
@@ -40,7 +51,7 @@ def losses(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     return lost
 
 
-def main(arguments: list[str], folder: Path = SCHEMAS) -> int:
+def main(arguments: list[str], folder: Path = SCHEMAS, asyncapi_file: Path = ASYNCAPI) -> int:
     """Write what changed, and take away what no type stands behind any more; 1 = a schema would shrink."""
     folder.mkdir(exist_ok=True)
     wanted = texts()
@@ -58,6 +69,8 @@ def main(arguments: list[str], folder: Path = SCHEMAS) -> int:
     for name, text in wanted.items():
         (folder / name).write_text(text, encoding="utf-8")
         print(f"contracts/schemas/{name}")
+    asyncapi_file.write_text(asyncapi(), encoding="utf-8")
+    print("contracts/asyncapi.json")
     return 0
 
 

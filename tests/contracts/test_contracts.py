@@ -121,11 +121,11 @@ def test_a_schema_that_shrinks_is_refused_by_the_tool(
     assert len(tool.losses(old, new)) == 3
     assert tool.losses(new, new) == []
     (tmp_path / "crm.order.placed.v1.json").write_text(json.dumps(old), encoding="utf-8")
-    assert tool.main([], tmp_path) == 1
+    assert tool.main([], tmp_path, tmp_path / "asyncapi") == 1
     assert "channel is gone" in capsys.readouterr().err
     assert json.loads((tmp_path / "crm.order.placed.v1.json").read_text(encoding="utf-8")) == old
-    assert tool.main(["--unreleased"], tmp_path) == 0
-    assert tool.main([], tmp_path) == 0
+    assert tool.main(["--unreleased"], tmp_path, tmp_path / "asyncapi") == 0
+    assert tool.main([], tmp_path, tmp_path / "asyncapi") == 0
 
 
 def test_a_schema_may_grow(tool: Any) -> None:

@@ -101,6 +101,7 @@ ROUTES = [
     Route("GET", "/.well-known/jwks.json", EVERYBODY),
     Route("GET", "/.well-known/oauth-authorization-server", EVERYBODY),
     Route("GET", "/openapi.json", EVERYBODY),
+    Route("GET", "/asyncapi.json", EVERYBODY),
     Route("GET", "/docs", EVERYBODY),
     Route("GET", "/livez", EVERYBODY),
     Route("GET", "/readyz", EVERYBODY),

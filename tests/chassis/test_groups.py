@@ -83,6 +83,19 @@ async def test_members_share_evenly_and_what_one_leaves_the_others_take(log, bus
         await until_shared([one], 6)
 
 
+async def test_members_share_each_topic_and_not_only_the_sum(log, bus, create, kit, group):
+    """Six partitions of a busy topic for one member, and six of a quiet one for the other, would be even, too."""
+    topics, other = [await create(4), await create(4)], await log.open()
+    names = [topic.name for topic in topics]
+    async with (
+        bus.join(group, names, kit.from_start) as one,
+        other.join(group, names, kit.from_start) as two,
+    ):
+        await until_shared([one, two], 8)
+        for member in (one, two):
+            assert Counter(p.topic for p in member.assignment()) == dict.fromkeys(names, 2)
+
+
 async def test_more_members_than_partitions_leaves_some_idle(bus, create, kit, group):
     topic = await create(1)
     async with (

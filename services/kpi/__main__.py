@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ from chassis.outbox import Relay
 from chassis.tokens import Verifier
 from services.kpi.app import create_app
 from services.kpi.consumers import inboxes
+from services.kpi.domain.definitions import read
+from services.kpi.domain.faults import refs
 from services.kpi.handlers.announce import Announcer
-from services.kpi.handlers.define import publish_shipped
+from services.kpi.handlers.define import begin_fiscal_year, publish_shipped
 from services.kpi.routes.asking import Deps
 from services.kpi.settings import KpiSettings
 
@@ -33,13 +36,14 @@ async def build(settings: KpiSettings, *, bus: Bus, clock: Clock, verifier: Veri
     """Open the database, publish the shipped definitions, and put the service together. Raises DatabaseUnavailable."""
     database = await connect(settings.database_url, SCHEMA, settings.connections_max)
     async with database.transaction() as conn:
+        await begin_fiscal_year(conn, settings.fiscal_month)
         await publish_shipped(conn, shipped(), clock.now())
     readers = inboxes(bus, database, clock, settings.zone_info, settings.batch_records_max)
-    app = create_app(Deps(database, bus, clock, verifier, settings.zone_info, settings.currency))
+    app = create_app(Deps(database, bus, clock, verifier, settings.zone_info, settings.currency, settings.fiscal_month))
     app.include_router(dead_letter_routes(SCHEMA, database, readers))
     loops = {
         "worker": process.together(*(r.run for r in readers)),
-        "relay": process.together(Announcer(database, clock).run, Relay(bus, database).run),
+        "relay": process.together(Announcer(database, clock, settings.zone_info).run, Relay(bus, database).run),
     }
     return Service("kpi", app, loops, database.close)
 
@@ -47,7 +51,8 @@ async def build(settings: KpiSettings, *, bus: Bus, clock: Clock, verifier: Veri
 def shipped() -> list[Mapping[str, Any]]:
     """The KPI definitions that come with Merit, those that others are made of first."""
     bodies = [yaml.safe_load(p.read_text(encoding="utf-8")) for p in sorted(SHIPPED.glob("*.yaml"))]
-    return sorted(bodies, key=lambda body: (body["kind"] == "growth", body["key"]))
+    by_key = {body["key"]: body for body in bodies}
+    return [by_key[key] for key in TopologicalSorter({k: refs(read(b)) for k, b in by_key.items()}).static_order()]
 
 
 if __name__ == "__main__":

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from chassis.settings import ServiceSettings
 
 
 class KpiSettings(ServiceSettings):
-    """What kpi needs to know; ``batch_records_max`` bounds one transaction of the worker."""
+    """What kpi needs to know; ``batch_records_max`` bounds one transaction of the worker.
+
+    ``fiscal_month``: the first month of the fiscal year, which has the number of the year that it ends in.
+    """
 
     model_config = SettingsConfigDict(env_prefix="KPI_")
 
     batch_records_max: int = 2_000
+    fiscal_month: int = Field(default=1, ge=1, le=12)

@@ -153,10 +153,14 @@ class Slice(KpiTable, table=True):
 
 
 class Changed(KpiTable, table=True):
-    """A mark: facts of this subject and day changed, and its values wait to be announced. Drained by deletion."""
+    """A mark: facts of this subject and day changed, and its values wait to be announced. Drained by deletion.
+
+    ``family``: of which facts, and by which date (domain.measures.Family); empty for values of every KPI.
+    """
 
     __tablename__ = "changed"
     id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    family: str = Field(default="", sa_column_kwargs={"server_default": ""})
     kind: str
     subject: str
     day: dt.date
@@ -164,10 +168,53 @@ class Changed(KpiTable, table=True):
     traceparent: str = Field(default="", sa_column_kwargs={"server_default": ""})
 
 
+class KeyDay(KpiTable, table=True):
+    """How many facts of a subject have a key of a set on a day (domain.key_sets)."""
+
+    __tablename__ = "key_day"
+    set_id: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    day: dt.date = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    facts: int
+
+
+class KeySlice(KpiTable, table=True):
+    """How many keys of a set entered a period on a day: had their ``at_least``-th fact of the period; 0: their first
+    ever. Kept per set, not per partition: a key's facts come from every partition."""
+
+    __tablename__ = "key_slice"
+    __table_args__ = (Index("key_slice_empty", "set_id", postgresql_where="facts = 0"),)
+    set_id: str = Field(primary_key=True)
+    at_least: int = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    day: dt.date = Field(primary_key=True)
+    facts: int
+    days: int
+    weeks: int
+    months: int
+    quarters: int
+    years: int
+    fiscal_quarters: int
+    fiscal_years: int
+
+
+class CalendarRow(KpiTable, table=True):
+    """One row: the first month of the fiscal year, and the last day that was announced as come."""
+
+    __tablename__ = "calendar"
+    one: bool = Field(primary_key=True)
+    fiscal_month: int
+    turned_until: dt.date | None
+
+
 class AnnouncedValue(KpiTable, table=True):
     """The newest announced version of each value."""
 
     __tablename__ = "announced_value"
+    __table_args__ = (Index("announced_value_period", "grain", "period_from"),)
     kpi: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
     subject: str = Field(primary_key=True)
@@ -201,6 +248,7 @@ class DefinitionVersion(KpiTable, table=True):
     body: dict[str, Any] = Field(sa_type=JSONB)
     published_at: dt.datetime = Field(sa_type=INSTANT)
     published_by: str
+    custom: dict[str, Any] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": "{}"})
 
 
 class PersonRow(KpiTable, table=True):

@@ -105,6 +105,8 @@ async def clean(kpi: Database) -> Database:
             "conflict",
             "object_history",
             "slice",
+            "key_day",
+            "key_slice",
             "changed",
             "announced_value",
             *FACTS,

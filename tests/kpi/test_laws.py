@@ -18,7 +18,7 @@ from services.kpi.domain.fact_kinds import FACT_KINDS
 from services.kpi.domain.sight import Sight
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
-from services.kpi.handlers.in_force import measures_in_force
+from services.kpi.handlers.in_force import in_force
 from services.kpi.handlers.read_quality import read_quality
 from services.kpi.store import definitions, verification
 from tests.kpi.stories import histories
@@ -61,6 +61,8 @@ async def tables(conn: Connection) -> list[Any]:
     queries = (
         *facts,
         "select measure_id, kind, subject, day, partition, value, facts from slice order by 1, 2, 3, 4, 5",
+        "select * from key_day order by 1, 2, 3, 4, 5",
+        "select * from key_slice order by 1, 2, 3, 4, 5",
         "select pair, object, content from seen union select pair, object, content from repeated_id order by 1, 2",
         "select object_id, kind, partition, status, excess from object_history order by 1, 2",
     )
@@ -84,9 +86,11 @@ async def run(
                         await apply_people(conn, records)
                 if batch:
                     await apply_events(conn, batch, zone)
-            for measure in await measures_in_force(conn):
-                if measure.additive:
-                    assert (await verification.slices_that_differ(conn, measure))[1] == []
+            known = await in_force(conn)
+            for measure in (m for some in known.kept.slices.values() for m in some):
+                assert (await verification.slices_that_differ(conn, measure))[1] == []
+            for kept in known.kept.keys.values():
+                assert (await verification.keys_that_differ(conn, kept, known.shift))[1] == []
             raise Done(await tables(conn))
     except Done as done:
         return done.found

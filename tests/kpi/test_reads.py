@@ -28,6 +28,7 @@ from services.kpi.store import values
 
 Event, Person = Callable[..., dict[str, Any]], Callable[..., Record]
 NOW = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
+TODAY = NOW.date()
 
 
 @pytest.fixture
@@ -65,7 +66,7 @@ async def seen(
     database: Database, kind: str, sight: Sight, period: str = "2026", *subjects: str
 ) -> dict[str, str | None]:
     async with database.transaction() as conn:
-        asked = Question(kind, list(subjects) or None, [named(period)])
+        asked = Question(kind, list(subjects) or None, [named(period)], TODAY)
         page = await read_values(conn, "sales_amount", asked, sight, "", 50)
     return {a.subject: a.value.text for a in page.answers}
 
@@ -118,7 +119,7 @@ async def test_an_unknown_rep_is_listed_and_resolved_when_the_person_appears(sol
 
 async def announced(conn: Connection) -> dict[tuple[str, str, str, str], tuple[str | None, int, str]]:
     while marks := (await values.take_marks(conn, 1000))[0]:
-        await announce_changes(conn, marks, NOW)
+        await announce_changes(conn, marks, NOW, TODAY)
     rows = await conn.fetch("delete from outbox returning id, value")
     found = [msgspec.json.decode(envelope.decode(r["value"]).data, type=ValueChanged) for r in sorted(rows)]
     return {
@@ -158,14 +159,14 @@ async def test_a_new_definition_is_readable_at_once_and_versions_count_up(sold: 
     async with sold.transaction() as conn:
         first = await define.publish(conn, "big_orders", body, NOW, "me")
         assert await define.publish(conn, "big_orders", body, NOW, "me") == first
-        page = await read_values(conn, "big_orders", Question("company", None, [named("2026")]), Sight(), "", 50)
+        page = await read_values(conn, "big_orders", Question("company", None, [named("2026")], TODAY), Sight(), "", 50)
         assert page.answers[0].value.text == "30"
         changed = body | {"where": [{"field": "territory", "operator": "not_set"}]}
         assert (await define.publish(conn, "big_orders", changed, NOW, "me")).version == 2
         with pytest.raises(BadDefinition):
             await define.publish(conn, "big_orders", body | {"key": "other"}, NOW, "me")
         with pytest.raises(KpiNotFound):
-            await read_values(conn, "no_such", Question("company", None, [named("2026")]), Sight(), "", 50)
+            await read_values(conn, "no_such", Question("company", None, [named("2026")], TODAY), Sight(), "", 50)
 
 
 async def test_a_refund_counts_on_its_own_day_for_those_of_its_orders_day(

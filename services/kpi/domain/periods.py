@@ -1,23 +1,33 @@
-"""Periods as half-open ranges of local days: calendar periods by name, trailing windows, and what came before."""
+"""Periods as half-open ranges of local days: calendar and fiscal ones by name, trailing windows, what came before."""
 
 from __future__ import annotations
 
+import calendar
 import datetime as dt
 import re
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-Grain = Literal["day", "week", "month", "quarter", "year"]
+from contracts.kpi import Grain as Grain
+
+FiscalGrain = Literal["fiscal_quarter", "fiscal_year"]
+AnyGrain = Grain | FiscalGrain
 GRAINS: tuple[Grain, ...] = get_args(Grain)
+"""The grains that are announced: those of the calendar that everyone shares."""
 WINDOWS_MAX = 1_000
 
 DAY = dt.timedelta(days=1)
-_PATTERNS: dict[Grain, re.Pattern[str]] = {
+_MONTHS: dict[AnyGrain, int] = {"month": 1, "quarter": 3, "year": 12, "fiscal_quarter": 3, "fiscal_year": 12}
+_PATTERNS: dict[AnyGrain, re.Pattern[str]] = {
     "year": re.compile(r"(\d{4})"),
     "quarter": re.compile(r"(\d{4})-Q([1-4])"),
     "month": re.compile(r"(\d{4})-(\d{2})"),
     "week": re.compile(r"(\d{4})-W(\d{2})"),
     "day": re.compile(r"(\d{4})-(\d{2})-(\d{2})"),
+    "fiscal_year": re.compile(r"FY(\d{4})"),
+    "fiscal_quarter": re.compile(r"FY(\d{4})-Q([1-4])"),
 }
 
 
@@ -27,15 +37,22 @@ class BadPeriod(Exception):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Window:
-    """``[start, end)`` in local days. ``grain`` is set for a calendar period: then what precedes it is a period too."""
+    """``[start, end)`` in local days.
+
+    ``grain`` is set for a calendar or fiscal period: then what precedes it is a period too. ``fiscal_month`` is the
+    first month of the fiscal year. ``months`` is set for the trailing months that end on the day before ``end``.
+    """
 
     start: dt.date
     end: dt.date
-    grain: Grain | None = None
+    grain: AnyGrain | None = None
+    fiscal_month: int = 1
+    months: int | None = None
 
     @property
     def name(self) -> str:
-        """``2026``, ``2026-Q1``, ``2026-03``, ``2026-W09``, ``2026-03-05``; else ``START/END``, the end excluded."""
+        """``2026``, ``2026-Q1``, ``2026-03``, ``2026-W09``, ``2026-03-05``, ``FY2026``, ``FY2026-Q1``; else
+        ``START/END``, the end excluded. A fiscal year has the number of the year that it ends in."""
         s = self.start
         match self.grain:
             case "year":
@@ -49,70 +66,110 @@ class Window:
                 return f"{year:04d}-W{week:02d}"
             case "day":
                 return s.isoformat()
+            case "fiscal_year" | "fiscal_quarter":
+                whole = _containing(s, "fiscal_year", self.fiscal_month)
+                quarter = f"-Q{(s.month - whole.start.month) % 12 // 3 + 1}" if self.grain == "fiscal_quarter" else ""
+                return f"FY{(whole.end - DAY).year:04d}{quarter}"
         return f"{s.isoformat()}/{self.end.isoformat()}"
 
+    def cut(self, as_of: dt.date) -> Window:
+        """What of it is over at the end of a day: a window ends at its as-of day, and may be empty."""
+        return self if self.end <= as_of else replace(self, end=max(self.start, as_of + DAY))
 
-def containing(day: dt.date, grain: Grain) -> Window:
-    """The calendar period that a day lies in. Raises BadPeriod at the end of time."""
-    try:
-        match grain:
-            case "day":
-                return Window(day, day + DAY, grain)
-            case "week":
-                start = day - dt.timedelta(days=day.weekday())
-                return Window(start, start + 7 * DAY, grain)
-        months = {"month": 1, "quarter": 3, "year": 12}[grain]
-        first = day.replace(day=1, month=(day.month - 1) // months * months + 1)
-        month = first.month + months
-        return Window(first, first.replace(year=first.year + (month > 12), month=(month - 1) % 12 + 1), grain)
-    except (OverflowError, ValueError) as error:
-        raise BadPeriod(f"{day} lies at the end of time") from error
+    @property
+    def empty(self) -> bool:
+        return self.end <= self.start
 
 
-def named(name: str) -> Window:
-    """The period of a name such as ``2026-Q1``. Raises BadPeriod."""
+def containing(day: dt.date, grain: AnyGrain, fiscal_month: int = 1) -> Window:
+    """The period that a day lies in. Raises BadPeriod at the end of time."""
+    with _within_time(f"{day} lies at the end of time"):
+        return _containing(day, grain, fiscal_month)
+
+
+def _containing(day: dt.date, grain: AnyGrain, fiscal_month: int) -> Window:
+    match grain:
+        case "day":
+            return Window(day, day + DAY, grain)
+        case "week":
+            start = day - dt.timedelta(days=day.weekday())
+            return Window(start, start + 7 * DAY, grain)
+    length, first_month = _MONTHS[grain], fiscal_month if grain.startswith("fiscal") else 1
+    start = _plus_months(day.replace(day=1), -((day.month - first_month) % length))
+    return Window(start, _plus_months(start, length), grain, first_month)
+
+
+def named(name: str, fiscal_month: int = 1) -> Window:
+    """The period of a name such as ``2026-Q1`` or ``FY2026``. Raises BadPeriod."""
     for grain, pattern in _PATTERNS.items():
         if found := pattern.fullmatch(name):
-            n = [int(x) for x in found.groups()]
-            try:
-                match grain:
-                    case "week":
-                        return containing(dt.date.fromisocalendar(n[0], n[1], 1), grain)
-                    case "quarter":
-                        return containing(dt.date(n[0], 3 * n[1], 1), grain)
-                return containing(dt.date(*[*n, 1, 1][:3]), grain)
-            except ValueError as error:
-                raise BadPeriod(f"{name!r} is no period: {error}") from error
-    raise BadPeriod(f"{name!r} is no period: write 2026-Q1, 2026-03, 2026-W09, 2026-03-05 or 2026")
+            with _within_time(f"{name!r} is no period"):
+                return _numbered(grain, [int(x) for x in found.groups()], fiscal_month)
+    raise BadPeriod(f"{name!r} is no period: write 2026-Q1, 2026-03, 2026-W09, 2026-03-05, 2026, FY2026 or FY2026-Q1")
+
+
+def _numbered(grain: AnyGrain, n: list[int], fiscal_month: int) -> Window:
+    match grain:
+        case "week":
+            return _containing(dt.date.fromisocalendar(n[0], n[1], 1), grain, 1)
+        case "quarter":
+            return _containing(dt.date(n[0], 3 * n[1], 1), grain, 1)
+        case "fiscal_year" | "fiscal_quarter":
+            start = dt.date(n[0] - (fiscal_month > 1), fiscal_month, 1)
+            return _containing(_plus_months(start, 3 * ([*n, 1][1] - 1)), grain, fiscal_month)
+    return _containing(dt.date(*[*n, 1, 1][:3]), grain, 1)
 
 
 def preceding(window: Window) -> Window:
-    """The period before, of the same grain; of a free or trailing window the same number of days before it.
+    """The period before, of the same grain; the trailing months before; else the same number of days before it.
 
     Raises BadPeriod at the beginning of time.
     """
-    try:
+    with _within_time(f"nothing comes before {window.name}"):
         if window.grain:
-            return containing(window.start - DAY, window.grain)
+            return _containing(window.start - DAY, window.grain, window.fiscal_month)
+        if window.months:
+            return trailing_months(window.months, _plus_months(window.end - DAY, -window.months))
         return Window(window.start - (window.end - window.start), window.start)
-    except OverflowError as error:
-        raise BadPeriod(f"what precedes {window.name} lies before the beginning of time") from error
 
 
 def following(window: Window) -> Window:
-    """The calendar period after, of the same grain."""
+    """The calendar or fiscal period after, of the same grain."""
     assert window.grain
-    return containing(window.end, window.grain)
+    return containing(window.end, window.grain, window.fiscal_month)
 
 
-def split(start: dt.date, end: dt.date, grain: Grain | None) -> list[Window]:
-    """``[start, end)`` as one window, or as the whole calendar periods of a grain. Raises BadPeriod."""
+def year_before(window: Window) -> Window:
+    """The same window a year earlier: the period of that number (week 53 becomes 52), the day of that date (29
+    February becomes 28). Raises BadPeriod at the beginning of time."""
+    with _within_time(f"there is no year before {window.name}"):
+        match window.grain:
+            case None:
+                first, last = (_plus_months(day, -12) for day in (window.start, window.end - DAY))
+                return Window(first, last + DAY, months=window.months)
+            case "week":
+                year, week, _ = window.start.isocalendar()
+                weeks = dt.date(year - 1, 12, 28).isocalendar().week  # 28 December lies in the last week
+                return containing(dt.date.fromisocalendar(year - 1, min(week, weeks), 1), "week")
+        return containing(_plus_months(window.start, -12), window.grain, window.fiscal_month)
+
+
+def year_after(window: Window) -> list[Window]:
+    """The calendar periods that this one is the year before of: none, one, or (week 52, 28 February) two."""
+    assert window.grain
+    near = containing(window.start + 364 * DAY, window.grain)
+    candidates = [preceding(near), near, following(near), following(following(near))]
+    return [w for w in candidates if year_before(w) == window]
+
+
+def split(start: dt.date, end: dt.date, grain: AnyGrain | None, fiscal_month: int = 1) -> list[Window]:
+    """``[start, end)`` as one window, or as the whole periods of a grain. Raises BadPeriod."""
     if end <= start:
         raise BadPeriod("'to' must be after 'from'")
     if grain is None:
-        calendar = (containing(start, g) for g in reversed(GRAINS))
-        return [next((w for w in calendar if (w.start, w.end) == (start, end)), Window(start, end))]
-    windows = [containing(start, grain)]
+        whole = (containing(start, g) for g in reversed(GRAINS))
+        return [next((w for w in whole if (w.start, w.end) == (start, end)), Window(start, end))]
+    windows = [containing(start, grain, fiscal_month)]
     while windows[-1].end < end:
         if len(windows) >= WINDOWS_MAX:
             raise BadPeriod(f"more than {WINDOWS_MAX} periods: ask for a coarser grain or a shorter range")
@@ -123,8 +180,31 @@ def split(start: dt.date, end: dt.date, grain: Grain | None) -> list[Window]:
 
 
 def trailing(days: int, as_of: dt.date) -> Window:
-    """The last n days, the as-of day included. Raises BadPeriod at the beginning and at the end of time."""
-    try:
+    """The last n days, the as-of day included. Raises BadPeriod at either end of time."""
+    with _within_time(f"{days} days until {as_of} leave the calendar"):
         return Window(as_of - dt.timedelta(days=days - 1), as_of + DAY)
-    except OverflowError as error:
-        raise BadPeriod(f"the {days} days up to {as_of} leave the calendar") from error
+
+
+def trailing_months(months: int, as_of: dt.date) -> Window:
+    """``(t - n months, t]``; a month that is too short clamps: 31 March less one month is the end of February.
+
+    Raises BadPeriod at either end of time.
+    """
+    with _within_time(f"{months} months until {as_of} leave the calendar"):
+        return Window(_plus_months(as_of, -months) + DAY, as_of + DAY, months=months)
+
+
+@contextmanager
+def _within_time(otherwise: str) -> Iterator[None]:
+    try:
+        yield
+    except (OverflowError, ValueError) as error:
+        raise BadPeriod(f"{otherwise}: {error}") from error
+
+
+def _plus_months(day: dt.date, months: int) -> dt.date:
+    """The same day of another month, or its last. Raises ValueError outside of time."""
+    year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+    if not dt.MINYEAR <= year <= dt.MAXYEAR:
+        raise ValueError(f"year {year} is out of range")
+    return dt.date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))

@@ -16,5 +16,11 @@ class Sight:
     def everything(self) -> bool:
         return self.own is None and self.tree is None
 
+    def whole(self, kind: str, subject: str) -> bool:
+        """Whether the caller sees all of a subject's facts: anyone's, their own, those of the tree they manage."""
+        if self.own is not None:
+            return (kind, subject) == ("rep", self.own)
+        return self.tree is None or (kind in ("rep", "manager") and subject == self.tree)
+
 
 ALL = Sight()

@@ -1,6 +1,7 @@
-"""What a measure means, as SQL over facts: the one text that live slices, recomputation, preview and audit all use.
+"""What the words of a definition mean over the rows of a fact table: fields, filters, days and subjects, as SQL.
 
-Every value is a parameter; field names come from the registry only. A comparison with a missing field is false.
+Live slices, backfill, reads, preview, drill-down and audit are all made of this one text. Every value is a parameter;
+names of columns come from the registry only. A comparison with a missing field is false.
 """
 
 from __future__ import annotations
@@ -10,23 +11,19 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
-from services.kpi.domain.conditions import ATTRIBUTE, Condition, field_type
-from services.kpi.domain.definitions import Measure
-from services.kpi.domain.fact_kinds import FACT_KINDS, FactKind
+from services.kpi.domain.conditions import DECIMAL, Condition
+from services.kpi.domain.fact_kinds import FieldType
+from services.kpi.domain.fields import ATTRIBUTE, Fields, is_attribute
+from services.kpi.domain.measures import Family, Measure
 
 _COMPARE = {"eq": "=", "ne": "<>", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-_CAST = {"text": "text", "decimal": "numeric", "boolean": "boolean", "date": "date"}
-
-
-def subjects(kind: FactKind, time: str) -> str:
-    """The subjects that a fact counts for: those of its rep on the day that decides, its territory, and the company."""
-    day = kind.member_day or kind.anchors[time]
-    return f"""lateral (
-  select s.kind, s.subject from span s
-  where s.person_id = f.rep_id and f.{day} >= s.valid_from and f.{day} < s.valid_to
-  union all select 'territory', f.territory where f.territory is not null
-  union all select 'company', 'company'
-) s"""
+_CAST: dict[FieldType, str] = {
+    "text": "text",
+    "decimal": "numeric",
+    "boolean": "boolean",
+    "date": "date",
+    "instant": "timestamptz",
+}
 
 
 class Params(list[Any]):
@@ -37,82 +34,100 @@ class Params(list[Any]):
         return f"${len(self)}::{cast}"
 
 
-def contributions(over: str, time: str, measures: Sequence[Measure], params: Params, source: str, reason: str) -> str:
-    """What each subject has of additive measures per day and partition: the slices, of the facts in ``source``.
+def matches(measure: Measure, params: Params) -> str:
+    """The condition that picks the measure's facts out of a table ``f``."""
+    return _joined(measure.aggregate.where, " and ", "true", measure.fields, params)
 
-    One pass over the facts, whatever the number of measures, all over one kind and anchor: columns ``v0, n0, v1, n1 …``
-    are each one's value and how many facts made it; ``reason`` is an expression whose maximum is told.
-    """
-    parts = []
-    for i, measure in enumerate(measures):
-        assert (measure.over, measure.time) == (over, time)
-        assert measure.additive
-        picked = f"filter (where {matches(measure, params)})"
-        parts.append(f"{number(measure, params)} {picked} as v{i}, count(*) {picked} as n{i}")
-    kind = FACT_KINDS[over]
-    day = f"f.{kind.anchors[time]}"
-    numbers = "".join(f", {part}" for part in parts)
+
+def column(fields: Fields, field: str, params: Params) -> str:
+    """A field's value. An attribute that is not of its declared type counts as missing."""
+    if is_attribute(field):
+        text = f"(f.attributes ->> {params.add(field.removeprefix(ATTRIBUTE), 'text')})"
+        return _declared(text, fields.type(field) or "text")
+    assert fields.type(field), field
+    return "(f.rep_id is not null)" if field == "credited" else f"f.{fields.kind.column(field)}"
+
+
+def day_of(family: Family, anchor: str, params: Params) -> str:
+    """The local day of an anchor; null where the fact has none."""
+    if is_attribute(anchor):
+        return column(family.fields, anchor, params)
+    return f"f.{family.kind.anchors[anchor]}"
+
+
+def membership_day(family: Family, params: Params) -> str:
+    """The day that decides for whom a fact counts: an order's for its refunds and payments, else the fact's own."""
+    return f"f.{family.kind.member_day}" if family.kind.member_day else day_of(family, family.time, params)
+
+
+def subjects_of(family: Family, params: Params) -> str:
+    """The subjects ``s(kind, subject)`` of a row ``f``: its rep's on that day, its territory, and the company."""
+    day = membership_day(family, params)
     return (
-        f"select s.kind, s.subject, {day} as day, f.partition, max({reason}) as reason{numbers}"
-        f" from {source} cross join {subjects(kind, time)} where {day} is not null group by 1, 2, 3, 4"
+        "lateral (select s.kind, s.subject from span s"
+        f" where s.person_id = f.rep_id and {day} >= s.valid_from and {day} < s.valid_to"
+        " union all select 'territory', f.territory where f.territory is not null"
+        " union all select 'company', 'company') s"
     )
 
 
-def number(measure: Measure, params: Params) -> str:
-    """The aggregate. An order with several credits is several facts, and counts once."""
-    field, by = measure.aggregate.field or "", FACT_KINDS[measure.over].counted_by
-    match measure.aggregate.measure:
-        case "sum":
-            return f"sum({_column(measure.over, field, params)})"
-        case "count":
-            named = ", ".join(f"f.{column}" for column in by)
-            return f"count(distinct {named})" if len(by) == 1 else f"count(distinct ({named}))"
-    return f"count(distinct {_column(measure.over, field, params)})"
+def amount_of(measure: Measure, params: Params) -> str:
+    """What one (object, entry) has of the measure's field: the sum of its credits' parts, or what they all repeat."""
+    field = measure.aggregate.field
+    if field is None:
+        return "count(*)"
+    return f"{'sum' if field in measure.fields.kind.split else 'max'}({column(measure.fields, field, params)})"
 
 
-def matches(measure: Measure, params: Params) -> str:
-    """The condition that picks the measure's facts. Refunds are amounts, no orders: they are summed, not counted."""
-    counted = FACT_KINDS[measure.over].counted
-    own = [f"f.entry_kind = '{counted}'"] if counted and measure.aggregate.measure != "sum" else []
-    return " and ".join(own + [_condition(c, measure.over, params) for c in measure.aggregate.where]) or "true"
+def _joined(conditions: Sequence[Condition], word: str, empty: str, fields: Fields, params: Params) -> str:
+    return f"({word.join(_condition(c, fields, params) for c in conditions) or empty})"
 
 
-def _condition(c: Condition, over: str, params: Params) -> str:
+def _condition(c: Condition, fields: Fields, params: Params) -> str:
     if c.all_of is not None:
-        return _joined(c.all_of, " and ", "true", over, params)
+        return _joined(c.all_of, " and ", "true", fields, params)
     if c.any_of is not None:
-        return _joined(c.any_of, " or ", "false", over, params)
+        return _joined(c.any_of, " or ", "false", fields, params)
     if c.none_of is not None:
-        return f"(not {_condition(c.none_of, over, params)})"
-    return f"coalesce({_comparison(c, over, params)}, false)"
+        return f"(not {_condition(c.none_of, fields, params)})"
+    return f"coalesce({_comparison(c, fields, params)}, false)"
 
 
-def _joined(conditions: Sequence[Condition], word: str, empty: str, over: str, params: Params) -> str:
-    return f"({word.join(_condition(c, over, params) for c in conditions) or empty})"
-
-
-def _comparison(c: Condition, over: str, params: Params) -> str:
+def _comparison(c: Condition, fields: Fields, params: Params) -> str:
     assert c.field
-    column = _column(over, c.field, params)
-    cast = _CAST[field_type(over, c.field) or "text"]
+    left = column(fields, c.field, params)
+    kind = fields.type(c.field) or "text"
+    cast = _CAST[kind]
     if c.operator in ("set", "not_set"):
-        return f"{column} is {'not ' if c.operator == 'set' else ''}null"
+        return f"{left} is {'not ' if c.operator == 'set' else ''}null"
     if c.operator in ("in", "not_in"):
-        values = params.add([_typed(v, cast) for v in c.values or []], f"{cast}[]")
-        return f"{column} {'= any' if c.operator == 'in' else '<> all'}({values})"
-    other = _column(over, c.field2, params) if c.field2 else params.add(_typed(c.value, cast), cast)
-    collate = ' collate "C"' if cast == "text" else ""
-    return f"{column}{collate} {_COMPARE[c.operator or 'eq']} {other}"
+        values = params.add([_typed(v, kind) for v in c.values or ()], f"{cast}[]")
+        return f"{left} {'= any' if c.operator == 'in' else '<> all'}({values})"
+    right = column(fields, c.field2, params) if c.field2 else params.add(_typed(c.value, kind), cast)
+    collate = ' collate "C"' if kind == "text" else ""
+    return f"{left}{collate} {_COMPARE[c.operator or 'eq']} {right}"
 
 
-def _column(over: str, field: str, params: Params) -> str:
-    if field.startswith(ATTRIBUTE):
-        return f"(f.attributes ->> {params.add(field.removeprefix(ATTRIBUTE), 'text')})"
-    assert field_type(over, field), field
-    return {"credited": "(f.rep_id is not null)"}.get(field, f"f.{FACT_KINDS[over].column(field)}")
+def _declared(text: str, kind: FieldType) -> str:
+    match kind:
+        case "decimal":
+            return f"(case when {text} ~ '^{DECIMAL}$' then {text}::numeric end)"
+        case "boolean":
+            return f"(case {text} when 'true' then true when 'false' then false end)"
+        case "date":
+            valid = f"{text} ~ '^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}$' and pg_input_is_valid({text}, 'date')"
+            return f"(case when {valid} then {text}::date end)"
+        case "instant":
+            return f"(case when pg_input_is_valid({text}, 'timestamptz') then {text}::timestamptz end)"
+    return text
 
 
-def _typed(value: str | bool | None, cast: str) -> Any:
-    if cast == "numeric":
-        return Decimal(str(value))
-    return dt.date.fromisoformat(str(value)) if cast == "date" else value
+def _typed(value: str | bool | None, kind: FieldType) -> Any:
+    match kind:
+        case "decimal":
+            return Decimal(str(value))
+        case "date":
+            return dt.date.fromisoformat(str(value))
+        case "instant":
+            return dt.datetime.fromisoformat(str(value))
+    return value

@@ -2,51 +2,106 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
+from math import lcm
 
-from services.kpi.domain.definitions import Definition
+from services.kpi.domain import expressions
+from services.kpi.domain.measures import Average, Derived, Growth, Leaf, Measure, Ratio, Term
+from services.kpi.domain.periods import BadPeriod, Window, preceding, year_before
 
 PLACES = 6
-_WIDE = Context(prec=60)  # a sum of amounts has fewer digits
+_WIDE = Context(prec=10_000)  # far more digits than the widest product of sums that a definition may say
+NO_FACTS = "no facts"
+NOT_BEGUN = "the period has not begun"
 NOTHING_TO_DIVIDE_BY = "nothing to divide by"
 NO_PRIOR = "the period before is zero"
+Read = Callable[[Measure, Window], Decimal | None]
+"""A measure's number over a window that is cut at its as-of day; None where no fact has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Value:
     """A value as it is shown, and what it is made of: compare numerators and denominators, never rounded text.
 
-    ``text``: exact for sums and counts, at 6 places half away from zero for ratios; None with a ``null_reason``.
+    ``text``: exact for sums, counts and arithmetic without a division, at 6 places half away from zero for the
+    others; None with a ``null_reason``.
     """
 
     text: str | None
-    numerator: Decimal
+    numerator: Decimal | None
     denominator: Decimal | None = None
     null_reason: str | None = None
 
-
-def value_of(definition: Definition, current: Sequence[Decimal], prior: Sequence[Decimal] = ()) -> Value:
-    """The value from the definition's measures, over the window and (growth only) over the period before it."""
-    match definition.kind:
-        case "simple":
-            return Value(plain(current[0]), current[0])
-        case "ratio":
-            return _ratio(current[0], current[1], NOTHING_TO_DIVIDE_BY)
-    now, before = _base(current), _base(prior)
-    if now is None or before is None:
-        return Value(None, Decimal(0), None, NOTHING_TO_DIVIDE_BY)
-    change, size = now - before, abs(before)
-    if not size:
-        return Value(None, _exact(change), Decimal(0), NO_PRIOR)
-    return Value(rounded(change / size), _exact(change), _exact(size))
+    @property
+    def exact(self) -> Fraction | None:
+        """The value itself; None where there is none."""
+        if self.text is None or self.numerator is None:
+            return None
+        return Fraction(self.numerator) / Fraction(self.denominator if self.denominator is not None else 1)
 
 
-def attainment(actual: Decimal, target: Decimal) -> Value:
+def readings(term: Term, window: Window, as_of: dt.date) -> Iterator[tuple[Measure, Window]]:
+    """What must be read for a value: measures over windows that are cut at the as-of day."""
+    for _, measure, over in leaves(term, window):
+        yield measure, over.cut(as_of)
+
+
+def leaves(term: Term, window: Window, name: str = "value") -> Iterator[tuple[str, Measure, Window]]:
+    """The measures of a value, each over its window and by its name: ``numerator``, ``sales_growth/prior`` ..."""
+    match term:
+        case Leaf(measure):
+            yield name, measure, window
+        case Average(total, count):
+            yield from ((name, total, window), (f"{name}/count", count, window))
+        case Ratio(numerator, denominator):
+            yield from leaves(numerator, window, _below(name, "numerator"))
+            yield from leaves(denominator, window, _below(name, "denominator"))
+        case Derived(_, parts):
+            for key, part in parts.items():
+                yield from leaves(part, window, _below(name, key))
+        case Growth(of):
+            yield from leaves(of, window, _below(name, "current"))
+            if before := compared(term, window):
+                yield from leaves(of, before, _below(name, "prior"))
+
+
+def _below(name: str, part: str) -> str:
+    return part if name == "value" else f"{name}/{part}"
+
+
+def compared(term: Growth, window: Window) -> Window | None:
+    """The window that growth looks back to, not cut; None at the beginning of time."""
+    try:
+        return preceding(window) if term.compare == "previous_period" else year_before(window)
+    except BadPeriod:
+        return None
+
+
+def value_of(term: Term, window: Window, as_of: dt.date, read: Read) -> Value:
+    """The value of a KPI over a window as of a day."""
+    match term:
+        case Leaf(measure):
+            return _number(measure, window.cut(as_of), read)
+        case Average(total, count):
+            return _ratio(_number(total, window.cut(as_of), read), _number(count, window.cut(as_of), read), NO_FACTS)
+        case Ratio(numerator, denominator):
+            over, under = value_of(numerator, window, as_of, read), value_of(denominator, window, as_of, read)
+            return _ratio(over, under, NOTHING_TO_DIVIDE_BY)
+        case Derived():
+            return _derived(term, window, as_of, read)
+    before = compared(term, window)
+    if before is None:
+        return Value(None, None, None, NO_PRIOR)
+    return _growth(value_of(term.of, window, as_of, read), value_of(term.of, before, as_of, read))
+
+
+def attainment(actual: Value, target: Decimal) -> Value:
     """How much of a target is reached."""
-    return _ratio(actual, target, "the target is zero")
+    return _ratio(actual, Value(plain(target), target), "the target is zero")
 
 
 def plain(number: Decimal) -> str:
@@ -63,18 +118,74 @@ def rounded(number: Fraction) -> str:
     return f"{sign}{scaled // 10**PLACES}.{scaled % 10**PLACES:0{PLACES}d}"
 
 
-def _ratio(numerator: Decimal, denominator: Decimal, null_reason: str) -> Value:
+def _number(measure: Measure, window: Window, read: Read) -> Value:
+    if measure.until is not None and window.empty:
+        return Value(None, None, None, NOT_BEGUN)
+    number = read(measure, window)
+    return Value(None, None, None, NO_FACTS) if number is None else Value(plain(number), number)
+
+
+def _ratio(over: Value, under: Value, over_nothing: str) -> Value:
+    numerator, denominator = over.exact, under.exact
+    if numerator is None or denominator is None:
+        return Value(None, None, None, over.null_reason or under.null_reason)
+    if over.denominator is None and under.denominator is None:  # as they were counted, not reduced
+        shown = over.numerator, under.numerator
+    else:
+        shown = _pair(numerator, denominator)
     if not denominator:
-        return Value(None, numerator, denominator, null_reason)
-    return Value(rounded(Fraction(numerator) / Fraction(denominator)), numerator, denominator)
+        return Value(None, *shown, over_nothing)
+    return Value(rounded(numerator / denominator), *shown)
 
 
-def _base(numbers: Sequence[Decimal]) -> Fraction | None:
-    if len(numbers) == 1:
-        return Fraction(numbers[0])
-    return Fraction(numbers[0]) / Fraction(numbers[1]) if numbers[1] else None
+def _growth(now: Value, before: Value) -> Value:
+    current, prior = now.exact, before.exact
+    if current is None or prior is None:
+        return Value(None, None, None, now.null_reason or before.null_reason)
+    shown = _pair(current - prior, abs(prior))
+    if not prior:
+        return Value(None, *shown, NO_PRIOR)
+    return Value(rounded((current - prior) / abs(prior)), *shown)
 
 
-def _exact(number: Fraction) -> Decimal:
-    """A sum's fraction back as the decimal that it was; of a grown ratio the nearest (shown, never compared)."""
-    return _WIDE.divide(Decimal(number.numerator), Decimal(number.denominator))
+def _derived(term: Derived, window: Window, as_of: dt.date, read: Read) -> Value:
+    known: dict[str, Fraction] = {}
+    for key, part in term.parts.items():
+        value = value_of(part, window, as_of, read)
+        if value.exact is None:
+            return Value(None, None, None, f"{key} has no value: {value.null_reason}")
+        known[key] = value.exact
+    try:
+        number = expressions.calculate(term.expression, known)
+    except ZeroDivisionError:
+        return Value(None, None, None, NOTHING_TO_DIVIDE_BY)
+    if _whole(term):
+        return Value(plain(_decimal(number)), _decimal(number))
+    return Value(rounded(number), *_pair(Fraction(number.numerator), Fraction(number.denominator)))
+
+
+def _whole(term: Term) -> bool:
+    """Whether a value is a decimal by the kind of its KPI, so that it is shown exactly."""
+    match term:
+        case Leaf():
+            return True
+        case Derived(expression, parts):
+            return not expressions.divides(expression) and all(_whole(part) for part in parts.values())
+    return False
+
+
+def _pair(over: Fraction, under: Fraction) -> tuple[Decimal, Decimal]:
+    """Two numbers as decimals of the same proportion: themselves where both are decimals, else whole multiples."""
+    scale = lcm(_beside_ten(over.denominator), _beside_ten(under.denominator))
+    return _decimal(over * scale), _decimal(under * scale)
+
+
+def _beside_ten(number: int) -> int:
+    for prime in (2, 5):
+        while number % prime == 0:
+            number //= prime
+    return number
+
+
+def _decimal(number: Fraction) -> Decimal:
+    return _WIDE.divide(Decimal(number.numerator), Decimal(number.denominator)).normalize(_WIDE)

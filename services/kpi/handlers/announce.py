@@ -7,19 +7,25 @@ import datetime as dt
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import get_args
+from zoneinfo import ZoneInfo
 
 from chassis import progress, telemetry
 from chassis.clock import Clock, pause
 from chassis.db import Connection, Database, DatabaseUnavailable
 from chassis.outbox import Announcement, announce
-from contracts.kpi import Grain, ValueChanged
-from services.kpi.domain.definitions import Definition, Published
+from contracts.kpi import ValueChanged
+from services.kpi.domain import affected
+from services.kpi.domain.cells import Asked
+from services.kpi.domain.definitions import Published
 from services.kpi.domain.facts import REASONS
-from services.kpi.domain.periods import Window, containing, following
+from services.kpi.domain.measures import Term
+from services.kpi.domain.periods import Window
+from services.kpi.domain.sight import ALL
 from services.kpi.domain.values import plain
-from services.kpi.handlers.read_values import Answer, compute
-from services.kpi.store import definitions, values
+from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.read_values import Answer, Pair, compute
+from services.kpi.handlers.turn_day import turn_day
+from services.kpi.store import values
 from services.kpi.store.values import AnnouncedVersion, Mark
 from services.kpi.translate import value_changed
 
@@ -29,7 +35,8 @@ MARKS_MAX = 2_000
 IDLE_SECONDS = 1.0
 """A changed value is told at most once in this time, always the newest."""
 RETRY_SECONDS = 2.0
-GRAINS: tuple[Grain, ...] = get_args(Grain)
+Places = dict[Pair, int]
+"""Where a value may differ, with the rank of the reason to tell."""
 
 
 @dataclass
@@ -38,6 +45,7 @@ class Announcer:
 
     database: Database
     clock: Clock
+    zone: ZoneInfo
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; survives a database that is down."""
@@ -59,36 +67,46 @@ class Announcer:
     async def step(self) -> int:
         """Announce what the oldest marks changed; returns how many places they named. One transaction."""
         async with self.database.transaction() as conn:
+            if not await values.alone(conn):
+                return 0
+            await turn_day(conn, self._today())
             marks, causes = await values.take_marks(conn, MARKS_MAX)
             if marks:
                 with telemetry.span("announce", attributes={"merit.marks": len(marks)}, links=sorted(causes)):
-                    await announce_changes(conn, marks, self.clock.now())
+                    await announce_changes(conn, marks, self.clock.now(), self._today())
         return len(marks)
 
+    def _today(self) -> dt.date:
+        return self.clock.now().astimezone(self.zone).date()
 
-async def announce_changes(conn: Connection, marks: Iterable[Mark], now: dt.datetime) -> None:
-    """Compute each touched day and calendar period; tell those whose value differs from the one told last."""
-    known = await definitions.in_force(conn)
-    catalogue = {k: p.definition for k, p in known.items()}
+
+async def announce_changes(conn: Connection, marks: Iterable[Mark], now: dt.datetime, today: dt.date) -> None:
+    """Compute each touched day and calendar period as of today; tell those whose value differs from the one told last.
+
+    A period under way counts what is dated until today; what is dated later is told when its day comes.
+    """
+    known = await in_force(conn)
+    as_of = await values.as_of(conn) or now
     by_kind: dict[str, list[Mark]] = {}
     for found in marks:
         by_kind.setdefault(found.kind, []).append(found)
-    as_of = await values.as_of(conn) or now
-    for key in sorted(known):
-        for kind, some in by_kind.items():
-            places = _places(catalogue[key], some)
-            answers = await compute(conn, catalogue[key], catalogue, kind, list(places))
-            await _tell(conn, known[key], kind, answers, places, now, as_of)
+    for kind, some in by_kind.items():
+        places = {key: _places(term, some, today) for key, term in known.terms.items()}
+        wanted = {key: [(known.terms[key], pair) for pair in found] for key, found in places.items() if found}
+        answers = await compute(conn, known.kept, Asked(kind, ALL), wanted, today)
+        for key in sorted(answers):
+            await _tell(conn, known.published[key], kind, answers[key], places[key], now, as_of)
 
 
-def _places(definition: Definition, marks: Iterable[Mark]) -> dict[tuple[str, Window], int]:
-    """The windows that a changed day lies in, with the reason's rank; growth also changes the period that follows."""
-    places: dict[tuple[str, Window], int] = {}
+def _places(term: Term, marks: Iterable[Mark], today: dt.date) -> Places:
+    """The windows that changed days touch, of each subject."""
+    places: Places = {}
+    touched: dict[tuple[str, dt.date], set[Window]] = {}
     for found in marks:
-        windows = [containing(found.day, g) for g in GRAINS]
-        if definition.kind == "growth":
-            windows += [following(w) for w in windows]
-        for window in windows:
+        place = found.family, found.day
+        if place not in touched:
+            touched[place] = affected.windows(term, *place, today)
+        for window in touched[place]:
             at = (found.subject, window)
             places[at] = max(places.get(at, 0), found.reason)
     return places
@@ -99,7 +117,7 @@ async def _tell(
     published: Published,
     kind: str,
     answers: Iterable[Answer],
-    places: Mapping[tuple[str, Window], int],
+    places: Mapping[Pair, int],
     now: dt.datetime,
     as_of: dt.datetime,
 ) -> None:
@@ -154,7 +172,7 @@ def _contract(published: Published, version: AnnouncedVersion, answer: Answer, a
         period_from=answer.window.start,
         period_to=answer.window.end,
         value=value.text,
-        numerator=plain(value.numerator),
+        numerator=None if value.numerator is None else plain(value.numerator),
         denominator=None if value.denominator is None else plain(value.denominator),
         null_reason=value.null_reason,
         unit=published.definition.unit,

@@ -10,8 +10,8 @@ from contracts.directory import Person
 from contracts.incentive import Target
 from services.kpi.domain.facts import REASONS
 from services.kpi.domain.spans import spans
-from services.kpi.handlers.in_force import measures_in_force
-from services.kpi.store import directory, facts
+from services.kpi.handlers.in_force import in_force
+from services.kpi.store import directory, facts, keys, slices
 from services.kpi.translate import read_person, read_target
 
 
@@ -21,15 +21,16 @@ async def apply_people(conn: Connection, records: Sequence[Record]) -> None:
     await directory.save_people(conn, _newest(read_person(r) for r in records))
     before, after = await directory.spans(conn), spans((await directory.people(conn)).values())
     gone, new = before - after, after - before
-    measures, rank = await measures_in_force(conn), REASONS.index("recompute")
-    persons, kinds = sorted({s.person_id for s in gone | new}), sorted({m.over for m in measures})
+    known, rank = await in_force(conn), REASONS.index("recompute")
+    persons, kinds = sorted({s.person_id for s in gone | new}), sorted({f.over for f in known.kept.slices})
     moved = {over: await facts.objects_of(conn, over, persons) for over in kinds}
+    await keys.lock(conn)
     for over, object_ids in moved.items():
-        await facts.refold(conn, over, object_ids, measures, rank, -1)
+        await facts.refold(conn, over, object_ids, known.kept, known.shift, rank, -1)
     await directory.replace_spans(conn, gone, new)
     for over, object_ids in moved.items():
-        await facts.refold(conn, over, object_ids, measures, rank, 1)
-    await facts.sweep(conn)
+        await facts.refold(conn, over, object_ids, known.kept, known.shift, rank, 1)
+    await slices.sweep(conn)
 
 
 async def apply_targets(conn: Connection, records: Sequence[Record]) -> None:

@@ -14,14 +14,17 @@ from chassis.db import Connection
 from contracts.envelope import Envelope, content_hash, object_hash, pair_hash
 from contracts.orders import local_day
 from services.kpi.domain.facts import REASONS, Fact, reason_for
+from services.kpi.domain.meaning import InForce
 from services.kpi.domain.objects.object_kind import ObjectKind, Standing
-from services.kpi.handlers.in_force import measures_in_force
-from services.kpi.store import directory, facts, histories
+from services.kpi.handlers.in_force import in_force
+from services.kpi.store import directory, facts, histories, keys, slices
 from services.kpi.store.facts import Change
 from services.kpi.store.histories import Conflicting, HistoryRow, Identity, ObjectKey, Repeated
 from services.kpi.translate import read_event
 
 DAY = dt.timedelta(days=1)
+Changes = dict[str, list[Change]]
+"""Facts that come or go, by kind."""
 
 
 class Arrival(Struct, frozen=True, gc=False):
@@ -57,13 +60,23 @@ async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneIn
     standing = [t.kind.stand(t.after) for t in touched]
     await histories.save_histories(conn, [_row(t, s) for t, s in zip(touched, standing, strict=True)])
     gone, fresh = _changes(touched, standing)
-    measures = await measures_in_force(conn)
+    known = await in_force(conn)
     for over in sorted(gone):
-        await facts.remove(conn, over, gone[over], measures)
+        await facts.remove(conn, over, gone[over], known.kept)
     for over in sorted(fresh):
-        await facts.add(conn, over, fresh[over], measures)
+        await facts.add(conn, over, fresh[over], known.kept)
     if gone:
-        await facts.sweep(conn)
+        await slices.sweep(conn)
+    await _take_keys(conn, gone, fresh, known)
+
+
+async def _take_keys(conn: Connection, gone: Changes, fresh: Changes, known: InForce) -> None:
+    """Last of all, because whoever changes key sets is alone with them until the end of the transaction."""
+    touched = sorted(over for over in gone.keys() | fresh.keys() if known.kept.of(over).keys)
+    if touched:
+        await keys.lock(conn)
+    for over in touched:
+        await facts.take_keys(conn, over, gone.get(over, []), fresh.get(over, []), known.kept, known.shift)
 
 
 def _arrival(record: Record) -> Arrival | None:
@@ -126,12 +139,10 @@ def _rank(arrival: Arrival, known: bool, zone: ZoneInfo) -> int:
     return REASONS.index(reason)
 
 
-def _changes(
-    touched: Iterable[Touched], standing: Iterable[Standing]
-) -> tuple[dict[str, list[Change]], dict[str, list[Change]]]:
+def _changes(touched: Iterable[Touched], standing: Iterable[Standing]) -> tuple[Changes, Changes]:
     """The facts that go and those that come, by kind: of an object whose facts of a kind stay as they are, none."""
-    gone: dict[str, list[Change]] = {}
-    fresh: dict[str, list[Change]] = {}
+    gone: Changes = {}
+    fresh: Changes = {}
     for object_, stands in zip(touched, standing, strict=True):
         partition, rank = object_.last.partition.number, object_.rank
         after = _by_kind(stands.facts)

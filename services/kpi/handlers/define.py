@@ -1,4 +1,4 @@
-"""Publishing a definition: checked, versioned, and its slices made from all facts before anyone can read it."""
+"""Publishing a definition: checked, versioned, and what it needs made from all facts before anyone can read it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ from typing import Any
 
 from chassis.db import Connection
 from services.kpi.domain.conditions import Fault
-from services.kpi.domain.definitions import BadDefinition, Definition, Measure, Published, measures, parse
+from services.kpi.domain.definitions import BadDefinition, Definition, Published
 from services.kpi.domain.facts import REASONS
-from services.kpi.handlers.in_force import measures_in_force
-from services.kpi.store import definitions, directory, facts
-from services.kpi.store.definitions import in_force as in_force
+from services.kpi.domain.faults import dependants, parse
+from services.kpi.domain.meaning import InForce, custom_of, kept_for
+from services.kpi.handlers.in_force import in_force as in_force
+from services.kpi.store import definitions, directory, keys, slices
 
 DEFINITIONS_MAX = 500
+_RECOMPUTE = REASONS.index("recompute")
 
 
 async def publish(conn: Connection, key: str, body: Mapping[str, Any], now: dt.datetime, by: str) -> Published:
@@ -23,44 +25,75 @@ async def publish(conn: Connection, key: str, body: Mapping[str, Any], now: dt.d
     Raises BadDefinition with a pointer per fault.
     """
     await directory.lock_exclusive(conn)
-    known = await definitions.in_force(conn)
-    catalogue = {k: p.definition for k, p in known.items()}
-    definition = parse({"key": key, **body}, catalogue)
-    _check_place(definition, key, catalogue)
-    if key in known and known[key].definition == definition:
-        return known[key]
-    before = {m.id for m in await measures_in_force(conn)}
-    version = known[key].version + 1 if key in known else 1
-    published = Published(definition, version, now, by)
+    before = await in_force(conn)
+    definition = parse({"key": key, **body}, before.catalogue)
+    _check_place(definition, key, before)
+    custom = custom_of(definition, before.catalogue.having(definition))
+    known = before.published.get(key)
+    if known is not None and (known.definition, known.custom) == (definition, custom):
+        return known
+    published = Published(definition, known.version + 1 if known else 1, now, by, custom)
     await definitions.publish(conn, published)
-    await _backfill(conn, measures(definition, catalogue | {key: definition}), before)
-    kept = await measures_in_force(conn)
-    await facts.mark_everything(conn, kept, REASONS.index("recompute"))
-    await facts.drop_measures(conn, [m.id for m in kept if m.additive])
+    after = before.having(published)
+    await _keep(conn, before, after)
+    await _mark(conn, before, after, key)
     return published
 
 
-def _check_place(definition: Definition, key: str, catalogue: Mapping[str, Definition]) -> None:
+def _check_place(definition: Definition, key: str, before: InForce) -> None:
     faults = []
     if definition.key != key:
         faults.append(Fault("/key", "key", f"the key in the address is {key!r}"))
-    if key not in catalogue and len(catalogue) >= DEFINITIONS_MAX:
+    if key not in before.published and len(before.published) >= DEFINITIONS_MAX:
         faults.append(Fault("", "too-many", f"{DEFINITIONS_MAX} definitions are published already"))
-    if definition.kind == "growth" and any(d.of == key for d in catalogue.values()):
-        faults.append(Fault("/kind", "in-use", "another KPI is the growth of this one"))
     if faults:
         raise BadDefinition(faults)
 
 
-async def _backfill(conn: Connection, parts: Sequence[Measure], kept: set[str]) -> None:
-    for measure in parts:
-        if measure.additive and measure.id not in kept:
-            await facts.fold_everything(conn, measure)
+async def _keep(conn: Connection, before: InForce, after: InForce) -> None:
+    """Make the slices and key sets that are new, and forget those that no definition needs any more."""
+    for family, measures in after.kept.slices.items():
+        if new := [m for m in measures if m.id not in before.kept.measure_ids]:
+            await slices.make(conn, family, new)
+    await slices.keep_only(conn, after.kept.measure_ids)
+    if before.kept.keys == after.kept.keys:
+        return
+    await keys.lock(conn)
+    for set_id, kept in after.kept.keys.items():
+        if set_id not in before.kept.keys:
+            await keys.make(conn, kept, after.shift)
+        elif kept != before.kept.keys[set_id]:
+            await keys.count(conn, kept, after.shift)
+    for set_id in before.kept.keys.keys() - after.kept.keys.keys():
+        await keys.drop(conn, set_id)
+
+
+async def _mark(conn: Connection, before: InForce, after: InForce, key: str) -> None:
+    """Let every value be announced anew that the KPI, or one that stands on it, has or had."""
+    changed = [key, *(d.key for d in dependants(key, after.catalogue))]
+    new = kept_for(after.terms[k] for k in changed).slices
+    for family in new:
+        await slices.mark_days(conn, family, _RECOMPUTE)
+    for family in kept_for([before.terms[key]] if key in before.terms else []).slices:
+        if family not in new:
+            await slices.mark_days(conn, family, _RECOMPUTE, every_kpi=True)
 
 
 async def publish_shipped(conn: Connection, shipped: Sequence[Mapping[str, Any]], now: dt.datetime) -> None:
     """Publish what comes with Merit, where no version of that key is published yet; a company's own word stays."""
-    known = await definitions.in_force(conn)
+    known = (await in_force(conn)).published
     for body in shipped:
         if body["key"] not in known:
             await publish(conn, str(body["key"]), body, now, "merit")
+
+
+async def begin_fiscal_year(conn: Connection, month: int) -> None:
+    """Let the fiscal year begin with this month (1 to 12); what is kept by fiscal periods is counted anew."""
+    if await definitions.fiscal_month(conn) == month:
+        return
+    await directory.lock_exclusive(conn)
+    await definitions.set_fiscal_month(conn, month)
+    after = await in_force(conn)
+    await keys.lock(conn)
+    for kept in after.kept.keys.values():
+        await keys.count(conn, kept, after.shift)

@@ -1,14 +1,24 @@
-"""The measures that definitions in force stand on."""
+"""The definitions in force and what they mean, as they stand in a transaction."""
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from chassis.db import Connection
-from services.kpi.domain.definitions import Measure, measures
-from services.kpi.store import definitions
+from services.kpi.domain.fact_kinds import FieldType
+from services.kpi.domain.meaning import InForce
+from services.kpi.store import custom_fields, definitions
+
+_INSTALLATIONS_MAX = 8
 
 
-async def measures_in_force(conn: Connection) -> list[Measure]:
-    """Every measure of all definitions in force, each once."""
-    known = {k: p.definition for k, p in (await definitions.in_force(conn)).items()}
-    found = {m.id: m for d in known.values() for m in measures(d, known)}
-    return [found[i] for i in sorted(found)]
+async def in_force(conn: Connection) -> InForce:
+    """The newest version of every definition. What they mean is worked out once, until one of them changes."""
+    custom = await custom_fields.types(conn)
+    return _read(await definitions.newest(conn), tuple(sorted(custom.items())), await definitions.fiscal_month(conn))
+
+
+@lru_cache(maxsize=_INSTALLATIONS_MAX)
+def _read(rows: tuple[definitions.Row, ...], custom: tuple[tuple[str, FieldType], ...], fiscal_month: int) -> InForce:
+    published = [definitions.published(row) for row in rows]
+    return InForce({p.definition.key: p for p in published}, dict(custom), fiscal_month)

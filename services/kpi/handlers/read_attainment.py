@@ -5,28 +5,36 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from fractions import Fraction
 
 from chassis.db import Connection
+from services.kpi.domain.definitions import Direction
 from services.kpi.domain.periods import split
 from services.kpi.domain.sight import Sight
 from services.kpi.domain.values import Value, attainment
-from services.kpi.handlers.read_values import compute
-from services.kpi.store import definitions, directory
+from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.read_values import value
+from services.kpi.store import directory
 from services.kpi.store.directory import TargetVersion
 
 
 @dataclass(frozen=True, slots=True)
 class Attained:
-    """A target, what was reached (None while its KPI has no value), the part reached, and whether it is met."""
+    """A target, the KPI's value (None where there is no such KPI), and the part reached, where there is a value."""
 
     target: TargetVersion
-    actual: Decimal | None
-    part: Value | None
+    direction: Direction
+    value: Value | None = None
+    part: Value | None = None
 
     @property
     def met(self) -> bool:
-        return self.actual is not None and self.actual >= self.target.value
+        """Whether the value is as good as the target, or better."""
+        actual = self.value.exact if self.value else None
+        if actual is None:
+            return False
+        wanted = Fraction(self.target.value)
+        return actual >= wanted if self.direction == "up" else actual <= wanted
 
 
 async def read_attainment(
@@ -35,23 +43,26 @@ async def read_attainment(
     subject: str | None,
     since: dt.date | None,
     until: dt.date | None,
+    as_of: dt.date,
     after: str,
     limit: int,
 ) -> Sequence[Attained]:
-    """The attainment of targets that the caller may see, in order of their ids; KPIs that are money or counts."""
-    catalogue = {k: p.definition for k, p in (await definitions.in_force(conn)).items()}
+    """The attainment of targets that the caller may see, in order of their ids."""
+    known = await in_force(conn)
     found = await directory.targets(conn, sight, subject, since, until, after, limit)
     groups: dict[tuple[str, str], list[TargetVersion]] = {}
     for target in found:
         groups.setdefault((target.kpi, target.subject_kind), []).append(target)
-    attained: dict[str, Attained] = {}
+    attained = {t.target_id: Attained(t, "up") for t in found}
     for (kpi, kind), some in groups.items():
-        if kpi not in catalogue or catalogue[kpi].kind != "simple":
-            attained |= {t.target_id: Attained(t, None, None) for t in some}
-            continue
-        pairs = [(t.subject, split(t.valid_from, t.valid_to, None)[0]) for t in some]
-        answers = await compute(conn, catalogue[kpi], catalogue, kind, pairs, sight)
-        for target, answer in zip(some, answers, strict=True):
-            actual = answer.value.numerator
-            attained[target.target_id] = Attained(target, actual, attainment(actual, target.value))
+        if kpi in known.terms:
+            direction = known.published[kpi].definition.direction
+            pairs = [(t.subject, split(t.valid_from, t.valid_to, None)[0]) for t in some]
+            answers = await value(conn, known, kpi, kind, pairs, as_of, sight)
+            for t, answer in zip(some, answers, strict=True):
+                attained[t.target_id] = Attained(t, direction, answer.value, _part(answer.value, t))
     return [attained[t.target_id] for t in found]
+
+
+def _part(value: Value, target: TargetVersion) -> Value | None:
+    return None if value.exact is None else attainment(value, target.value)

@@ -17,7 +17,7 @@ from services.kpi.domain.facts import Fact
 from services.kpi.domain.objects import OBJECT_KINDS
 from services.kpi.domain.objects.object_kind import ObjectKind
 from services.kpi.domain.spans import spans
-from services.kpi.handlers.in_force import measures_in_force
+from services.kpi.handlers.in_force import in_force
 from services.kpi.store import directory, verification
 from services.kpi.store.histories import ObjectKey
 from services.kpi.translate import read_event
@@ -40,10 +40,13 @@ async def verify(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
     checks = await _facts_equal_log(conn, bus, zone)
     kept, made = await directory.spans(conn), spans((await directory.people(conn)).values())
     checks.append(_check("spans equal the directory's memberships", len(made), sorted(kept ^ made)))
-    for measure in await measures_in_force(conn):
-        if measure.additive:
-            examined, wrong = await verification.slices_that_differ(conn, measure)
-            checks.append(_check(f"slices of measure {measure.id} equal their recomputation", examined, wrong))
+    known = await in_force(conn)
+    for measure in (m for measures in known.kept.slices.values() for m in measures):
+        examined, wrong = await verification.slices_that_differ(conn, measure)
+        checks.append(_check(f"slices of measure {measure.id} equal their recomputation", examined, wrong))
+    for keys in known.kept.keys.values():
+        examined, wrong = await verification.keys_that_differ(conn, keys, known.shift)
+        checks.append(_check(f"key set {keys.key_set.id} equals its recomputation", examined, wrong))
     return checks
 
 

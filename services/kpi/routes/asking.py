@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -33,6 +34,11 @@ class Deps:
     verifier: Verifier
     zone: ZoneInfo
     currency: str
+    fiscal_month: int = 1
+
+    def today(self) -> dt.date:
+        """The local day that it is in the business zone: where windows end unless asked otherwise."""
+        return self.clock.now().astimezone(self.zone).date()
 
 
 class PageQuery(BaseModel):

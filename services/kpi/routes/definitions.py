@@ -36,7 +36,7 @@ async def list_kpis(
     request: Request, caller: Annotated[Caller, Depends(requires("kpis.read"))], page: Annotated[PageQuery, Query()]
 ) -> dict[str, Any]:
     async with deps_of(request).database.transaction(readonly=True) as conn:
-        known = await define.in_force(conn)
+        known = (await define.in_force(conn)).published
     keys = [k for k in sorted(known) if k > page.cursor]
     items = [_definition(known[k]) for k in keys[: page.limit]]
     return {"items": items, "next_cursor": keys[page.limit - 1] if len(keys) > page.limit else None}
@@ -47,7 +47,7 @@ async def read_kpi(
     request: Request, key: str, caller: Annotated[Caller, Depends(requires("kpis.read"))]
 ) -> dict[str, Any]:
     async with deps_of(request).database.transaction(readonly=True) as conn:
-        known = await define.in_force(conn)
+        known = (await define.in_force(conn)).published
     if key not in known:
         raise KpiNotFound(f"no KPI {key!r} is published")
     return _definition(known[key])

@@ -17,11 +17,12 @@ router = APIRouter()
 
 
 class AttainmentQuery(PageQuery):
-    """Targets of a subject whose windows lie within ``[from, to)``."""
+    """Targets of a subject whose windows lie within ``[from, to)``; what counts is dated until the as-of day."""
 
     subject: str | None = None
     since: Annotated[dt.date | None, Field(alias="from")] = None
     to: dt.date | None = None
+    as_of: dt.date | None = None
     after: Annotated[str | None, Field(max_length=2_000)] = None
 
 
@@ -35,7 +36,14 @@ async def list_attainment(
     await counted(deps, query.after)
     async with deps.database.transaction("repeatable_read", readonly=True) as conn:
         found = await read_attainment.read_attainment(
-            conn, sight_of(caller, "targets.read"), query.subject, query.since, query.to, query.cursor, query.limit + 1
+            conn,
+            sight_of(caller, "targets.read"),
+            query.subject,
+            query.since,
+            query.to,
+            query.as_of or deps.today(),
+            query.cursor,
+            query.limit + 1,
         )
     shown = found[: query.limit]
     return {
@@ -53,7 +61,8 @@ def _attained(a: read_attainment.Attained) -> dict[str, Any]:
         "from": a.target.valid_from,
         "to": a.target.valid_to,
         "target": plain(a.target.value),
-        "actual": None if a.actual is None else plain(a.actual),
+        "actual": a.value.text if a.value else None,
+        "null_reason": a.value.null_reason if a.value else "no such KPI is published",
         "attainment": a.part.text if a.part else None,
         "met": a.met,
     }

@@ -11,7 +11,7 @@ from pydantic import Field
 from chassis.tokens import Caller, requires
 from contracts.kpi import SubjectKind
 from services.kpi.domain.errors import BadQuestion
-from services.kpi.domain.periods import Grain, Window, named, split, trailing
+from services.kpi.domain.periods import AnyGrain, Window, containing, named, split, trailing, trailing_months
 from services.kpi.domain.values import plain
 from services.kpi.handlers import read_values
 from services.kpi.handlers.read_values import Question
@@ -19,19 +19,22 @@ from services.kpi.routes.asking import LIMIT_MAX, PageQuery, counted, deps_of, s
 
 router = APIRouter()
 CELLS_MAX = 20_000
-TRAILING_DAYS_MAX = 3_660
+TRAILING_DAYS_MAX, TRAILING_MONTHS_MAX = 3_660, 120
 
 
 class ValuesQuery(PageQuery):
-    """Which subjects, over which period: ``period``, or ``from`` and ``to``, or ``trailing_days`` and ``as_of``."""
+    """Which subjects, over which period: ``period``, or ``from`` and ``to``, or ``to_date`` (a grain), or
+    ``trailing_days``, or ``trailing_months``. A window ends at the day ``as_of`` (today)."""
 
     subject_kind: SubjectKind
     subject: Annotated[list[str] | None, Field(max_length=LIMIT_MAX)] = None
     period: str | None = None
     since: Annotated[dt.date | None, Field(alias="from")] = None
     to: dt.date | None = None
-    grain: Grain | None = None
+    grain: AnyGrain | None = None
+    to_date: AnyGrain | None = None
     trailing_days: Annotated[int | None, Field(ge=1, le=TRAILING_DAYS_MAX)] = None
+    trailing_months: Annotated[int | None, Field(ge=1, le=TRAILING_MONTHS_MAX)] = None
     as_of: dt.date | None = None
     after: Annotated[str | None, Field(max_length=2_000)] = None
 
@@ -45,9 +48,10 @@ async def read_kpi_values(
 ) -> dict[str, Any]:
     deps = deps_of(request)
     await counted(deps, query.after)
-    windows = _windows(query, deps.clock.now().astimezone(deps.zone).date())
+    as_of = query.as_of or deps.today()
+    windows = _windows(query, as_of, deps.fiscal_month)
     limit = max(1, min(query.limit, CELLS_MAX // len(windows)))
-    question = Question(query.subject_kind, query.subject, windows)
+    question = Question(query.subject_kind, query.subject, windows, as_of)
     async with deps.database.transaction("repeatable_read", readonly=True) as conn:
         page = await read_values.read_values(conn, key, question, sight_of(caller, "kpis.read"), query.cursor, limit)
     return {
@@ -60,22 +64,25 @@ async def read_kpi_values(
     }
 
 
-def _windows(query: ValuesQuery, today: dt.date) -> list[Window]:
-    ways = [query.period is not None, query.since is not None or query.to is not None, query.trailing_days is not None]
-    if sum(ways) != 1 or (query.since is None) != (query.to is None):
-        raise BadQuestion("say either period, or from and to, or trailing_days (with as_of)")
-    if query.as_of is not None and query.trailing_days is None:
-        raise BadQuestion("as_of belongs to trailing_days")
+def _windows(query: ValuesQuery, as_of: dt.date, fiscal_month: int) -> list[Window]:
+    span = query.since is not None or query.to is not None
+    ways = [query.period, span or None, query.to_date, query.trailing_days, query.trailing_months]
+    if sum(way is not None for way in ways) != 1 or (query.since is None) != (query.to is None):
+        raise BadQuestion("say one of period, from and to, to_date, trailing_days, trailing_months")
+    if query.grain is not None and query.period is None and not span:
+        raise BadQuestion("to_date and the trailing windows are one window each: they have no grain")
     if query.trailing_days is not None:
-        if query.grain is not None:
-            raise BadQuestion("trailing_days is one window: it has no grain")
-        return [trailing(query.trailing_days, query.as_of or today)]
+        return [trailing(query.trailing_days, as_of)]
+    if query.trailing_months is not None:
+        return [trailing_months(query.trailing_months, as_of)]
+    if query.to_date is not None:
+        return [containing(as_of, query.to_date, fiscal_month)]
     if query.period is not None:
-        window = named(query.period)
-        return split(window.start, window.end, query.grain) if query.grain else [window]
+        window = named(query.period, fiscal_month)
+        return split(window.start, window.end, query.grain, fiscal_month) if query.grain else [window]
     assert query.since is not None
     assert query.to is not None
-    return split(query.since, query.to, query.grain)
+    return split(query.since, query.to, query.grain, fiscal_month)
 
 
 def _answer(kind: str, answer: read_values.Answer) -> dict[str, Any]:
@@ -87,7 +94,7 @@ def _answer(kind: str, answer: read_values.Answer) -> dict[str, Any]:
         "from": answer.window.start,
         "to": answer.window.end,
         "value": value.text,
-        "numerator": plain(value.numerator),
+        "numerator": None if value.numerator is None else plain(value.numerator),
         "denominator": None if value.denominator is None else plain(value.denominator),
         "null_reason": value.null_reason,
     }

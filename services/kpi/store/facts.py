@@ -1,20 +1,22 @@
-"""Facts, and the slices and marks that follow them: a statement per fact table and batch."""
+"""Facts, and the slices, key sets and marks that follow them: a statement per fact table and batch."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from chassis.db import Connection
 from chassis.telemetry import current_traceparent
 from contracts.sales import Attributes
-from services.kpi.domain.definitions import Measure
 from services.kpi.domain.fact_kinds import FACT_KINDS, SHARED_COLUMNS
-from services.kpi.domain.fact_sql import deletion, families, folding, given, insertion, into_slices
+from services.kpi.domain.fact_sql import deletion, given, insertion
 from services.kpi.domain.facts import Fact
-from services.kpi.domain.sql import Params, contributions, subjects
+from services.kpi.domain.meaning import Kept
+from services.kpi.domain.slices import folding
+from services.kpi.domain.sql import Params
+from services.kpi.store import keys
 
 _ATTRIBUTES = SHARED_COLUMNS.index("attributes")
 
@@ -27,45 +29,54 @@ class Change(NamedTuple):
     reason: int
 
 
-async def remove(conn: Connection, over: str, changes: Sequence[Change], measures: Iterable[Measure]) -> None:
+async def remove(conn: Connection, over: str, changes: Sequence[Change], kept: Kept) -> None:
     """Take facts of one kind away, and what they gave to the slices."""
-    kind, passes = FACT_KINDS[over], families(m for m in measures if m.over == over)
-    keys = [[c.fact.object_id for c in changes], [c.fact.entry for c in changes], [c.fact.line for c in changes]]
-    params = Params([*keys, [c.reason for c in changes]])
+    kind, slices = FACT_KINDS[over], kept.of(over).slices
+    names = [[c.fact.object_id for c in changes], [c.fact.entry for c in changes], [c.fact.line for c in changes]]
+    params = Params([*names, [c.reason for c in changes]])
     query = f"with gone as ({deletion(kind)})"
-    fold = folding(passes, params, "gone f", "f.reason", -1, current_traceparent()) if passes else "select from gone"
-    await conn.execute(f"{query}{', ' if passes else ' '}{fold}", *params)
+    fold = folding(slices, params, "gone f", "f.reason", -1, current_traceparent()) if slices else "select from gone"
+    await conn.execute(f"{query}{', ' if slices else ' '}{fold}", *params)
 
 
-async def add(conn: Connection, over: str, changes: Sequence[Change], measures: Iterable[Measure]) -> None:
+async def add(conn: Connection, over: str, changes: Sequence[Change], kept: Kept) -> None:
     """Add facts of one kind, and what they give to the slices."""
-    kind, passes = FACT_KINDS[over], families(m for m in measures if m.over == over)
-    rows = [list(column) for column in zip(*(msgspec.structs.astuple(c.fact) for c in changes), strict=True)]
-    rows[_ATTRIBUTES] = [_json(attributes) for attributes in rows[_ATTRIBUTES]]
-    params = Params([*rows, [c.partition for c in changes], [c.reason for c in changes]])
+    kind, slices = FACT_KINDS[over], kept.of(over).slices
+    params = _rows(over, changes, 1)
     query = f"with given as ({given(kind)})"
-    if not passes:
+    if not slices:
         await conn.execute(f"{query} {insertion(kind)}", *params)
         return
-    fold = folding(passes, params, "given f", "f.reason", 1, current_traceparent())
+    fold = folding(slices, params, "given f", "f.reason", 1, current_traceparent())
     await conn.execute(f"{query}, fresh as ({insertion(kind)}), {fold}", *params)
 
 
-def _json(attributes: Attributes) -> str:
-    return msgspec.json.encode(attributes).decode() if attributes else "{}"
+async def take_keys(
+    conn: Connection, over: str, gone: Sequence[Change], fresh: Sequence[Change], kept: Kept, shift: int
+) -> None:
+    """Tell the key sets of a kind what went and what came, at once. ``shift``: see store.keys; needs its lock."""
+    for one in kept.of(over).keys.values():
+        params = Params(a + b for a, b in zip(_rows(over, gone, -1), _rows(over, fresh, 1), strict=True))
+        await keys.change(conn, one, shift, params, f"given as ({given(FACT_KINDS[over])}), ", "given f", "f.sign")
 
 
 async def refold(
-    conn: Connection, over: str, object_ids: Sequence[str], measures: Iterable[Measure], reason: int, sign: int
+    conn: Connection, over: str, object_ids: Sequence[str], kept: Kept, shift: int, reason: int, sign: int
 ) -> None:
-    """Add (sign 1) or take away (sign -1) what the facts of these objects give to the slices, as spans are now."""
-    passes = families(m for m in measures if m.over == over)
-    if not passes or not object_ids:
+    """Add (sign 1) or take away (sign -1) what the facts of these objects give, as spans are now.
+
+    Needs the lock of store.keys.
+    """
+    if not object_ids:
         return
-    params = Params([object_ids])
-    source = f"unnest($1::text[]) as t(object_id) join {FACT_KINDS[over].table} f using (object_id)"
-    fold = folding(passes, params, source, params.add(reason, "int"), sign, current_traceparent())
-    await conn.execute(f"with {fold}", *params)
+    mine, table = kept.of(over), FACT_KINDS[over].table
+    source = f"unnest($1::text[]) as t(object_id) join {table} f using (object_id)"
+    if mine.slices:
+        params = Params([object_ids])
+        fold = folding(mine.slices, params, source, params.add(reason, "int"), sign, current_traceparent())
+        await conn.execute(f"with {fold}", *params)
+    for one in mine.keys.values():
+        await keys.change(conn, one, shift, Params([object_ids]), "", source, str(sign))
 
 
 async def objects_of(conn: Connection, over: str, person_ids: Sequence[str]) -> list[str]:
@@ -76,34 +87,13 @@ async def objects_of(conn: Connection, over: str, person_ids: Sequence[str]) -> 
     return [r["object_id"] for r in rows]
 
 
-async def fold_everything(conn: Connection, measure: Measure) -> None:
-    """Make a new measure's slices from all facts."""
-    params = Params()
-    await conn.execute("delete from slice where measure_id = $1", measure.id)
-    source = f"{FACT_KINDS[measure.over].table} f"
-    delta = contributions(measure.over, measure.time, [measure], params, source, "0")
-    await conn.execute(f"with d0 as ({delta}) {into_slices([[measure]], params, 1)}", *params)
+def _rows(over: str, changes: Sequence[Change], sign: int) -> Params:
+    columns: list[list[Any]] = [[] for _ in FACT_KINDS[over].columns]
+    if changes:
+        columns = [list(c) for c in zip(*(msgspec.structs.astuple(c.fact) for c in changes), strict=True)]
+        columns[_ATTRIBUTES] = [_json(attributes) for attributes in columns[_ATTRIBUTES]]
+    return Params([*columns, [c.partition for c in changes], [c.reason for c in changes], [sign] * len(changes)])
 
 
-async def sweep(conn: Connection) -> None:
-    """Remove slices that no fact stands behind any more, so that what is kept equals what would be recomputed."""
-    await conn.execute("delete from slice where facts = 0")
-
-
-async def mark_everything(conn: Connection, measures: Iterable[Measure], reason: int) -> None:
-    """Mark every subject and day that has a fact that these measures look at: after a change of meaning."""
-    for over, time in families(measures):
-        kind = FACT_KINDS[over]
-        day = f"f.{kind.anchors[time]}"
-        await conn.execute(
-            "insert into changed (kind, subject, day, reason, traceparent)"
-            f" select distinct s.kind, s.subject, {day}, $1::int, $2 from {kind.table} f"
-            f" cross join {subjects(kind, time)} where {day} is not null",
-            reason,
-            current_traceparent(),
-        )
-
-
-async def drop_measures(conn: Connection, kept: Sequence[str]) -> None:
-    """Remove the slices of measures that no definition in force uses."""
-    await conn.execute("delete from slice where measure_id <> all($1::text[])", list(kept))
+def _json(attributes: Attributes) -> str:
+    return msgspec.json.encode(attributes).decode() if attributes else "{}"

@@ -1,28 +1,15 @@
-"""Reading measures over windows, from slices or from facts, within what the caller may see; and announced values."""
+"""The subjects that a caller may see, announced values, and the marks of what waits to be announced."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from chassis.db import Connection, columns
-from services.kpi.domain.definitions import Measure
-from services.kpi.domain.sight import ALL, Sight
-from services.kpi.domain.sql import Params, matches, number
-
-BELOW = "m.kind in ('manager', 'rep')"
-"""The spans of a caller's tree: those of whom they manage, and their own (whether anyone reports to them or not)."""
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A subject over ``[start, end)``: what is asked of a measure."""
-
-    subject: str
-    start: dt.date
-    end: dt.date
+from services.kpi.domain.cells import BELOW
+from services.kpi.domain.fact_kinds import FACT_KINDS
+from services.kpi.domain.sight import Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,56 +25,6 @@ class AnnouncedVersion:
     version: int
     value: str | None
     reason: str
-
-
-async def read_measure(
-    conn: Connection, measure: Measure, kind: str, cells: Sequence[Cell], sight: Sight = ALL
-) -> list[tuple[Decimal, int]]:
-    """Per cell the number and how many facts (or distinct rows) stand behind it; 0 and 0 where there are none.
-
-    Slices answer for additive measures; what does not add up, and what is cut to a manager's tree, comes from facts.
-    """
-    if not cells:
-        return []
-    params = Params(columns([(c.subject, c.start, c.end) for c in cells], 3))
-    cell = "unnest($1::text[], $2::date[], $3::date[]) with ordinality as c(subject, since, until, n)"
-    if measure.additive and sight.tree is None:
-        source = (
-            f"{cell} join slice s on s.measure_id = {params.add(measure.id, 'text')} and"
-            f" s.kind = {params.add(kind, 'text')} and s.subject = c.subject and s.day >= c.since and s.day < c.until"
-        )
-        query = f"select c.n, sum(s.value) as value, sum(s.facts)::bigint as facts from {source} group by 1"
-    else:
-        source = _facts_of_cells(cell, kind, params) + _seen_by(sight, params)
-        where = f"f.day >= c.since and f.day < c.until and {matches(measure, params)}"
-        query = (
-            f"select c.n, {number(measure, params)} as value, count(*) as facts from {source} where {where} group by 1"
-        )
-    rows = {r["n"]: (Decimal(r["value"]), r["facts"]) for r in await conn.fetch(query, *params)}
-    return [rows.get(n, (Decimal(0), 0)) for n in range(1, len(cells) + 1)]
-
-
-def _facts_of_cells(cell: str, kind: str, params: Params) -> str:
-    if kind == "company":
-        return f"{cell} join order_fact f on c.subject = 'company'"
-    if kind == "territory":
-        return f"{cell} join order_fact f on f.territory = c.subject"
-    return (
-        f"{cell} join span s on s.kind = {params.add(kind, 'text')} and s.subject = c.subject join order_fact f"
-        " on f.rep_id = s.person_id and f.order_day >= s.valid_from and f.order_day < s.valid_to"
-    )
-
-
-def _seen_by(sight: Sight, params: Params) -> str:
-    """Only facts of the caller, or dated while their rep was in the caller's tree."""
-    if sight.own is not None:
-        return f" and f.rep_id = {params.add(sight.own, 'text')}"
-    if sight.tree is not None:
-        return (
-            f" and exists (select from span m where {BELOW} and m.subject = {params.add(sight.tree, 'text')}"
-            " and m.person_id = f.rep_id and f.order_day >= m.valid_from and f.order_day < m.valid_to)"
-        )
-    return ""
 
 
 async def subjects(
@@ -124,13 +61,18 @@ async def subjects(
     return [r["subject"] for r in rows]
 
 
-_TERRITORIES = """
+def _territories(table: str) -> str:
+    """The territories that a fact table names, found by hopping through its index."""
+    return f"""(
 with recursive t as (
-  (select territory from order_fact where territory is not null order by territory limit 1)
+  (select territory from {table} where territory is not null order by territory limit 1)
   union all
-  select (select f.territory from order_fact f where f.territory > t.territory order by f.territory limit 1)
+  select (select f.territory from {table} f where f.territory > t.territory order by f.territory limit 1)
   from t where t.territory is not null
-) select territory as subject from t where territory is not null"""
+) select territory as subject from t where territory is not null)"""
+
+
+_TERRITORIES = " union ".join(_territories(kind.table) for kind in FACT_KINDS.values())
 
 
 async def announced(conn: Connection, keys: Sequence[AnnouncedVersion]) -> dict[tuple[str, ...], AnnouncedVersion]:
@@ -169,28 +111,66 @@ async def save_announced(conn: Connection, versions: Sequence[AnnouncedVersion],
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Facts of a subject and day changed; ``reason`` is a rank in domain.facts.REASONS."""
+    """Facts of a subject and day changed; ``reason`` is a rank in domain.facts.REASONS.
 
+    ``family``: which facts (domain.measures.Family); empty where every KPI may differ.
+    """
+
+    family: str
     kind: str
     subject: str
     day: dt.date
     reason: int
 
 
+async def alone(conn: Connection) -> bool:
+    """Whether nobody else announces until this transaction ends: one announces at a time."""
+    found: bool = await conn.fetchval("select pg_try_advisory_xact_lock(hashtext('kpi.announce'))")
+    return found
+
+
 async def take_marks(conn: Connection, limit: int) -> tuple[list[Mark], set[str]]:
-    """Take the oldest marks away (one taker at a time; another gets none), and the traceparents of what caused them.
-    The same place is told once."""
-    if not await conn.fetchval("select pg_try_advisory_xact_lock(hashtext('kpi.announce'))"):
-        return [], set()
+    """Take the oldest marks away, and the traceparents of what caused them; the same place is told once.
+
+    Needs to be ``alone``.
+    """
     rows = await conn.fetch(
         "with taken as (delete from changed where id in (select id from changed order by id limit $1)"
-        " returning kind, subject, day, reason, traceparent)"
-        " select kind, subject, day, max(reason) as reason, array_agg(distinct traceparent) as causes"
-        " from taken group by 1, 2, 3 order by 1, 2, 3",
+        " returning family, kind, subject, day, reason, traceparent)"
+        " select family, kind, subject, day, max(reason) as reason, array_agg(distinct traceparent) as causes"
+        " from taken group by 1, 2, 3, 4 order by 1, 2, 3, 4",
         limit,
     )
-    marks = [Mark(r["kind"], r["subject"], r["day"], r["reason"]) for r in rows]
+    marks = [Mark(*list(r.values())[:5]) for r in rows]
     return marks, {cause for r in rows for cause in r["causes"]}
+
+
+async def mark_announced(
+    conn: Connection,
+    grain: str,
+    period_from: dt.date,
+    family: str,
+    day: dt.date,
+    reason: int,
+    kpi: str | None = None,
+    but_zero: bool = False,
+) -> None:
+    """Mark a day for every subject that has an announced value in a period: of a KPI, if one is named.
+
+    ``but_zero``: not those whose value is zero, or none.
+    """
+    await conn.execute(
+        "insert into changed (family, kind, subject, day, reason)"
+        " select distinct $3, kind, subject, $4::date, $5::int from announced_value"
+        " where grain = $1 and period_from = $2 and ($6::text is null or kpi = $6) and (not $7 or value <> '0')",
+        grain,
+        period_from,
+        family,
+        day,
+        reason,
+        kpi,
+        but_zero,
+    )
 
 
 async def as_of(conn: Connection) -> dt.datetime | None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import msgspec
 
 from chassis.db import Connection
-from services.kpi.domain.definitions import Measure
 from services.kpi.domain.fact_kinds import FACT_KINDS
 from services.kpi.domain.fact_sql import selection
 from services.kpi.domain.facts import ROWS, Fact
-from services.kpi.domain.sql import Params, contributions
+from services.kpi.domain.key_sets import given, recounted
+from services.kpi.domain.meaning import KeptKeys
+from services.kpi.domain.measures import Measure
+from services.kpi.domain.slices import contributions
+from services.kpi.domain.sql import Params
 from services.kpi.store.histories import ObjectKey
 
 
@@ -30,8 +33,7 @@ async def facts_of_partition(conn: Connection, over: str, partition: int) -> lis
 async def slices_that_differ(conn: Connection, measure: Measure) -> tuple[int, list[str]]:
     """How many slices a measure should have, and the places where what is kept is not what the facts give."""
     params = Params()
-    source = f"{FACT_KINDS[measure.over].table} f"
-    made = f"select * from ({contributions(measure.over, measure.time, [measure], params, source, '0')}) c where n0 > 0"
+    made = f"select * from ({contributions(measure.family, [measure], params)}) c where n0 > 0"
     rows = await conn.fetch(
         f"with made as ({made}), kept as (select * from slice where measure_id = {params.add(measure.id, 'text')})"
         " select m.kind, m.subject, m.day, k.kind as kept_kind, k.subject as kept_subject, k.day as kept_day"
@@ -44,3 +46,26 @@ async def slices_that_differ(conn: Connection, measure: Measure) -> tuple[int, l
     ]
     examined: int = await conn.fetchval("select count(*) from slice where measure_id = $1", measure.id)
     return examined, wrong
+
+
+async def keys_that_differ(conn: Connection, kept: KeptKeys, shift: int) -> tuple[int, list[str]]:
+    """How many days of keys a set has, and where they are not what the facts give, or its counts not what they give."""
+    set_id, params = kept.key_set.id, Params()
+    days = f"select kind, subject, key, day, facts from key_day where set_id = {params.add(set_id, 'text')}"
+    wrong = await _differences(conn, given(kept.key_set, params), days, params)
+    params = Params()
+    counts = f"select * from key_slice where set_id = {params.add(set_id, 'text')}"
+    wrong += await _differences(conn, recounted(kept.key_set, kept.thresholds, shift, params), counts, params)
+    examined: int = await conn.fetchval("select count(*) from key_day where set_id = $1", set_id)
+    return examined, wrong
+
+
+async def _differences(conn: Connection, made: str, kept: str, params: Params) -> list[str]:
+    """Up to 20 rows that only one of two queries has."""
+    both = f"with made as ({made}), kept as ({kept})"
+    rows = await conn.fetch(
+        f"{both} select d::text from ((select * from made except all select * from kept)"
+        " union all (select * from kept except all select * from made)) d limit 20",
+        *params,
+    )
+    return [r["d"] for r in rows]

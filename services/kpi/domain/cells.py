@@ -1,0 +1,148 @@
+"""Measures over cells (a subject and a window each), and the facts behind one, read from facts as SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from services.kpi.domain.measures import Measure
+from services.kpi.domain.sight import Sight
+from services.kpi.domain.sql import Params, amount_of, column, day_of, matches, membership_day
+
+BELOW = "m.kind in ('manager', 'rep')"
+"""The spans of a caller's tree: those of whom they manage, and their own (whether anyone reports to them or not)."""
+CELLS = "unnest($1::text[], $2::date[], $3::date[]) with ordinality as c(subject, since, until, n)"
+"""The cells of a statement, out of its first three parameters; windows are ``[since, until)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is asked of facts: of which kind of subject, and how far the caller sees."""
+
+    kind: str
+    sight: Sight
+
+
+def measured(measure: Measure, asked: Asked, params: Params, kept_keys: bool = False) -> str:
+    """A measure per cell: columns ``n, value, facts``, cells without a fact left out.
+
+    ``facts``: how many have a number. ``kept_keys``: the measure's key set is kept, so that the first day of a key
+    can be looked up.
+    """
+    if measure.aggregate.measure in _OF_KEYS:
+        return _keys_counted(measure, asked, params, kept_keys)
+    entries = f"select c.n, {amount_of(measure, params)} as v {_facts(measure, asked, params)} group by c.n, {_ENTRY}"
+    if measure.aggregate.measure == "percentile":
+        return _percentile(measure, entries, params)
+    value = {"sum": "coalesce(sum(v), 0)", "count": "count(*)", "min": "min(v)", "max": "max(v)"}
+    return f"select n, {value[measure.aggregate.measure]} as value, count(v) as facts from ({entries}) e group by n"
+
+
+def behind(measure: Measure, asked: Asked, params: Params, after: str, limit: str, kept_keys: bool = False) -> str:
+    """The facts that a measure counts in the one cell, each entry of an object once, by day, object and entry.
+
+    Columns ``day, object_id, entry, value`` (of the measure's field), ``rep_ids, customer_id, territory``.
+    ``after``: a row expression of (day, object_id, entry), to begin behind it.
+    """
+    family = measure.family
+    day = day_of(family, family.time, params)
+    field = measure.aggregate.field
+    if measure.aggregate.measure in _OF_KEYS and field is not None:
+        value = f"max(({column(measure.fields, field, params)})::text)"
+    else:
+        value = f"({amount_of(measure, params)})::text" if field else "null"
+    rows = _with_keys if measure.aggregate.measure in _OF_KEYS else _facts
+    facts = rows(measure, asked, params, kept_keys)
+    place = f'({day}, f.object_id collate "C", f.entry collate "C")'
+    return (
+        f"select {day} as day, f.object_id, f.entry, {value} as value,"
+        " array_remove(array_agg(distinct f.rep_id), null) as rep_ids, max(f.customer_id) as customer_id,"
+        f" max(f.territory) as territory {facts} and {place} > {after}"
+        f' group by {day}, {_ENTRY} order by {day}, f.object_id collate "C", f.entry collate "C" limit {limit}'
+    )
+
+
+_ENTRY = "f.object_id, f.entry"
+_OF_KEYS = ("count_distinct", "count_entities")
+
+
+def _facts(measure: Measure, asked: Asked, params: Params, kept_keys: bool = False) -> str:
+    """The rows ``f`` of the measure's facts in each cell ``c``, as far as the caller sees."""
+    table = measure.fields.kind.table
+    match asked.kind:
+        case "company":
+            joined = f"join {table} f on c.subject = 'company'"
+        case "territory":
+            joined = f"join {table} f on f.territory = c.subject"
+        case _:
+            member = membership_day(measure.family, params)
+            joined = (
+                f"join span s on s.kind = {params.add(asked.kind, 'text')} and s.subject = c.subject join {table} f"
+                f" on f.rep_id = s.person_id and {member} >= s.valid_from and {member} < s.valid_to"
+            )
+    seen = _seen_by(asked.sight, measure, params)
+    return f"from {CELLS} {joined} where {_within(measure, params)}{seen} and {matches(measure, params)}"
+
+
+def _within(measure: Measure, params: Params) -> str:
+    """A fact of the cell's window; of a stock, one that is open at the end of its last day."""
+    family = measure.family
+    day = day_of(family, family.time, params)
+    if family.until is None:
+        return f"{day} >= c.since and {day} < c.until"
+    last = day_of(family, family.until, params)
+    return f"{day} < c.until and ({last} is null or {last} >= c.until)"
+
+
+def _seen_by(sight: Sight, measure: Measure, params: Params) -> str:
+    """Only facts of the caller, or dated while their rep was in the caller's tree."""
+    if sight.own is not None:
+        return f" and f.rep_id = {params.add(sight.own, 'text')}"
+    if sight.tree is not None:
+        member = membership_day(measure.family, params)
+        return (
+            f" and exists (select from span m where {BELOW} and m.subject = {params.add(sight.tree, 'text')}"
+            f" and m.person_id = f.rep_id and {member} >= m.valid_from and {member} < m.valid_to)"
+        )
+    return ""
+
+
+def _percentile(measure: Measure, entries: str, params: Params) -> str:
+    """Continuous and exact: PostgreSQL's own percentile_cont is binary."""
+    part = params.add(Decimal(measure.aggregate.percentile or 0).scaleb(-2), "numeric")
+    values = (
+        "select n, array_agg(v order by v) filter (where v is not null) as a,"
+        f" (count(v) - 1) * {part} as at, count(v) as facts from ({entries}) e group by n"
+    )
+    low, high = "a[floor(at)::int + 1]", "a[ceil(at)::int + 1]"
+    return f"select n, {low} + ({high} - {low}) * (at - floor(at)) as value, facts from ({values}) o"
+
+
+def _keys_counted(measure: Measure, asked: Asked, params: Params, kept_keys: bool) -> str:
+    key = column(measure.fields, measure.aggregate.field or "", params)
+    facts = _with_keys(measure, asked, params, kept_keys)
+    entries = f"select c.n, {key} as key {facts} group by c.n, key, {_ENTRY}"
+    keys = f"select n, key, count(*) as many from ({entries}) e group by n, key"
+    enough = f"count(*) filter (where many >= {params.add(measure.at_least, 'int')})"
+    return f"select n, {enough} as value, sum(many)::bigint as facts from ({keys}) k group by n"
+
+
+def _with_keys(measure: Measure, asked: Asked, params: Params, kept_keys: bool) -> str:
+    """The rows ``f`` that have a key, and where only its first counts lie on that day."""
+    key = column(measure.fields, measure.aggregate.field or "", params)
+    facts = f"{_facts(measure, asked, params)} and {key} is not null"
+    return facts if measure.at_least else f"{facts} and {_is_first(measure, key, params, kept_keys)}"
+
+
+def _is_first(measure: Measure, key: str, params: Params, kept: bool) -> str:
+    """The fact's day is its key's first among all facts that the filter picks, whoever's they are."""
+    family, key_set = measure.family, measure.key_set
+    day = day_of(family, family.time, params)
+    if kept and key_set is not None:
+        mine = f"k.set_id = {params.add(key_set.id, 'text')} and k.key = ({key})::text"
+        return f"{day} = (select min(k.day) from key_day k where {mine})"
+    firsts = (
+        f"select {key}, min({day}) from {measure.fields.kind.table} f"
+        f" where {matches(measure, params)} and {key} is not null and {day} is not null group by 1"
+    )
+    return f"({key}, {day}) in ({firsts})"

@@ -25,7 +25,7 @@ from services.kpi.domain.periods import Window, named
 from services.kpi.domain.sight import ALL, Sight
 from services.kpi.domain.spans import Span
 from services.kpi.domain.values import leaves
-from services.kpi.handlers.read_values import Answer, compute
+from services.kpi.handlers.compute import Answer, compute
 from services.kpi.store import directory, facts, keys, measures, slices, verification
 from services.kpi.store.facts import Change
 from services.kpi.store.measures import Cell

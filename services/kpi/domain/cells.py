@@ -17,25 +17,28 @@ CELLS = "unnest($1::text[], $2::date[], $3::date[]) with ordinality as c(subject
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What is asked of facts: of which kind of subject, and how far the caller sees."""
+    """What is asked of facts: of which kind of subject, how far the caller sees, and by which fields it is split up."""
 
     kind: str
     sight: Sight
+    by: tuple[str, ...] = ()
 
 
 def measured(measure: Measure, asked: Asked, params: Params, kept_keys: bool = False) -> str:
-    """A measure per cell: columns ``n, value, facts``, cells without a fact left out.
+    """A measure per cell: columns ``n, g, value, facts``, cells without a fact left out.
 
-    ``facts``: how many have a number. ``kept_keys``: the measure's key set is kept, so that the first day of a key
-    can be looked up.
+    ``g``: the values of the fields that are asked ``by``, as texts. ``facts``: how many have a number. ``kept_keys``:
+    the measure's key set is kept, so that the first day of a key can be looked up.
     """
     if measure.aggregate.measure in _OF_KEYS:
         return _keys_counted(measure, asked, params, kept_keys)
-    entries = f"select c.n, {amount_of(measure, params)} as v {_facts(measure, asked, params)} group by c.n, {_ENTRY}"
+    group, amount = _group(measure, asked, params), amount_of(measure, params)
+    entries = f"select c.n, {group} as g, {amount} as v {_facts(measure, asked, params)} group by c.n, g, {_ENTRY}"
     if measure.aggregate.measure == "percentile":
         return _percentile(measure, entries, params)
     value = {"sum": "coalesce(sum(v), 0)", "count": "count(*)", "min": "min(v)", "max": "max(v)"}
-    return f"select n, {value[measure.aggregate.measure]} as value, count(v) as facts from ({entries}) e group by n"
+    picked = value[measure.aggregate.measure]
+    return f"select n, g, {picked} as value, count(v) as facts from ({entries}) e group by n, g"
 
 
 def behind(measure: Measure, asked: Asked, params: Params, after: str, limit: str, kept_keys: bool = False) -> str:
@@ -111,20 +114,24 @@ def _percentile(measure: Measure, entries: str, params: Params) -> str:
     """Continuous and exact: PostgreSQL's own percentile_cont is binary."""
     part = params.add(Decimal(measure.aggregate.percentile or 0).scaleb(-2), "numeric")
     values = (
-        "select n, array_agg(v order by v) filter (where v is not null) as a,"
-        f" (count(v) - 1) * {part} as at, count(v) as facts from ({entries}) e group by n"
+        "select n, g, array_agg(v order by v) filter (where v is not null) as a,"
+        f" (count(v) - 1) * {part} as at, count(v) as facts from ({entries}) e group by n, g"
     )
     low, high = "a[floor(at)::int + 1]", "a[ceil(at)::int + 1]"
-    return f"select n, {low} + ({high} - {low}) * (at - floor(at)) as value, facts from ({values}) o"
+    return f"select n, g, {low} + ({high} - {low}) * (at - floor(at)) as value, facts from ({values}) o"
 
 
 def _keys_counted(measure: Measure, asked: Asked, params: Params, kept_keys: bool) -> str:
     key = column(measure.fields, measure.aggregate.field or "", params)
     facts = _with_keys(measure, asked, params, kept_keys)
-    entries = f"select c.n, {key} as key {facts} group by c.n, key, {_ENTRY}"
-    keys = f"select n, key, count(*) as many from ({entries}) e group by n, key"
+    entries = f"select c.n, {_group(measure, asked, params)} as g, {key} as key {facts} group by c.n, g, key, {_ENTRY}"
+    keys = f"select n, g, key, count(*) as many from ({entries}) e group by n, g, key"
     enough = f"count(*) filter (where many >= {params.add(measure.at_least, 'int')})"
-    return f"select n, {enough} as value, sum(many)::bigint as facts from ({keys}) k group by n"
+    return f"select n, g, {enough} as value, sum(many)::bigint as facts from ({keys}) k group by n, g"
+
+
+def _group(measure: Measure, asked: Asked, params: Params) -> str:
+    return f"array[{', '.join(f'({column(measure.fields, name, params)})::text' for name in asked.by)}]::text[]"
 
 
 def _with_keys(measure: Measure, asked: Asked, params: Params, kept_keys: bool) -> str:

@@ -111,6 +111,15 @@ def plain(number: Decimal) -> str:
     return "0" if text in ("-0", "") else text
 
 
+def shown(number: Fraction) -> str:
+    """Exact where the decimals end, else at 6 places half away from zero."""
+    rest = number.denominator
+    for factor in (2, 5):
+        while rest % factor == 0:
+            rest //= factor
+    return plain(_WIDE.divide(Decimal(number.numerator), Decimal(number.denominator))) if rest == 1 else rounded(number)
+
+
 def rounded(number: Fraction) -> str:
     """At 6 places, half away from zero."""
     scaled = (abs(number) * 10**PLACES + Fraction(1, 2)).__floor__()

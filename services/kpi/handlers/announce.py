@@ -22,8 +22,8 @@ from services.kpi.domain.measures import Term
 from services.kpi.domain.periods import Window
 from services.kpi.domain.sight import ALL
 from services.kpi.domain.values import plain
+from services.kpi.handlers.compute import Answer, Pair, compute
 from services.kpi.handlers.in_force import in_force
-from services.kpi.handlers.read_values import Answer, Pair, compute
 from services.kpi.handlers.turn_day import turn_day
 from services.kpi.store import values
 from services.kpi.store.values import AnnouncedVersion, Mark

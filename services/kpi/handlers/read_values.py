@@ -3,44 +3,56 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from chassis.db import Connection
 from services.kpi.domain.cells import Asked
-from services.kpi.domain.definitions import Published
+from services.kpi.domain.conditions import Condition
+from services.kpi.domain.definitions import Compare, Published
 from services.kpi.domain.errors import BadQuestion, KpiNotFound, SubjectNotFound
-from services.kpi.domain.meaning import InForce, Kept
-from services.kpi.domain.measures import Term
-from services.kpi.domain.periods import Window
+from services.kpi.domain.meaning import InForce
+from services.kpi.domain.measures import Term, measures_of
+from services.kpi.domain.narrowing import check_split, narrowed
+from services.kpi.domain.periods import Window, preceding, year_before
 from services.kpi.domain.sight import ALL, Sight
-from services.kpi.domain.values import Value, leaves, readings, value_of
+from services.kpi.domain.values import leaves
+from services.kpi.handlers.compute import Answer, Pair, compute, compute_grouped
 from services.kpi.handlers.in_force import in_force
-from services.kpi.store import measures, values
+from services.kpi.store import measures, quality, values
 from services.kpi.store.measures import Behind, Cell
-
-Pair = tuple[str, Window]
-"""A subject and a window."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Which subjects of a kind (None = all in sight), over which windows; each ends at the as-of day."""
+    """Which subjects of a kind (None = all in sight), over which windows; each ends at the as-of day.
+
+    ``by``: fields of the facts to split the values up by; ``where`` narrows them to some of the facts; ``compare``:
+    beside each value that of the period before, or of the year before.
+    """
 
     kind: str
     subjects: Sequence[str] | None
     windows: Sequence[Window]
     as_of: dt.date
+    by: tuple[str, ...] = ()
+    where: Condition | None = None
+    compare: Compare | None = None
+    completeness: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One value. ``facts`` stood behind it; 0 means that nothing happened in the window."""
+class Completeness:
+    """What may still change the answer.
 
-    subject: str
-    window: Window
-    value: Value
-    facts: int
+    ``running``: a window has days that have not ended yet. ``waiting``: objects of the KPI's kinds that wait for what
+    they begin with; ``unresolved``: their facts in the windows that credit someone unknown. Both are of everyone, and
+    None for who sees only a part.
+    """
+
+    running: bool
+    waiting: int | None
+    unresolved: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,7 @@ class Page:
     as_of: dt.datetime | None
     answers: Sequence[Answer]
     next_cursor: str | None
+    completeness: Completeness | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +91,49 @@ async def read_values(conn: Connection, key: str, asked: Question, sight: Sight,
         raise SubjectNotFound(f"no such {asked.kind}: {min(set(asked.subjects) - set(in_sight))}")
     subjects = in_sight[:limit]
     pairs = [(s, w) for s in subjects for w in asked.windows]
-    answers = await value(conn, known, key, asked.kind, pairs, asked.as_of, sight)
+    answers = await _compared(conn, known, key, asked, pairs, sight)
     alive = {a.subject for a in answers if a.facts} if asked.subjects is None else set(subjects)
     shown = [a for a in answers if a.subject in alive]
     next_cursor = subjects[-1] if len(in_sight) > limit else None
-    return Page(known.published[key], await values.as_of(conn), shown, next_cursor)
+    complete = await _completeness(conn, known.terms[key], asked, sight) if asked.completeness else None
+    return Page(known.published[key], await values.as_of(conn), shown, next_cursor, complete)
+
+
+async def _completeness(conn: Connection, term: Term, asked: Question, sight: Sight) -> Completeness:
+    since, until = min(w.start for w in asked.windows), max(w.end for w in asked.windows)
+    running = until > asked.as_of
+    if not sight.everything:
+        return Completeness(running, None, None)
+    families = {m.family for m in measures_of(term)}
+    return Completeness(
+        running, await quality.waiting(conn, families), await quality.unresolved(conn, families, since, until)
+    )
+
+
+async def _compared(
+    conn: Connection, known: InForce, key: str, asked: Question, pairs: Sequence[Pair], sight: Sight
+) -> list[Answer]:
+    """The answers, beside each what it is compared with, if asked so; what is compared with is never cut."""
+    term = known.terms[key] if asked.where is None else narrowed(known.terms[key], asked.where, known.custom)
+    check_split(term, asked.by, known.custom)
+    here = Asked(asked.kind, sight, asked.by)
+    answers = await _split(conn, known, here, term, pairs, asked.as_of)
+    if asked.compare is None:
+        return answers
+    back = preceding if asked.compare == "previous_period" else year_before
+    windows = {window: back(window) for window in asked.windows}
+    before = await _split(conn, known, here, term, [(s, windows[w]) for s, w in pairs], asked.as_of)
+    found = {(a.subject, a.window, a.group): a.value for a in before}
+    return [replace(a, before=found.get((a.subject, windows[a.window], a.group))) for a in answers]
+
+
+async def _split(
+    conn: Connection, known: InForce, asked: Asked, term: Term, pairs: Sequence[Pair], as_of: dt.date
+) -> list[Answer]:
+    if asked.by:
+        return await compute_grouped(conn, known.kept, asked, term, pairs, as_of)
+    wanted = {"": [(term, pair) for pair in pairs]}
+    return (await compute(conn, known.kept, asked, wanted, as_of))[""]
 
 
 async def value(
@@ -97,28 +148,6 @@ async def value(
     """A published KPI over (subject, window) pairs, in their order: what reads and attainment share."""
     asked = {key: [(known.terms[key], pair) for pair in pairs]}
     return (await compute(conn, known.kept, Asked(kind, sight), asked, as_of))[key]
-
-
-async def compute(
-    conn: Connection, kept: Kept, asked: Asked, wanted: Mapping[str, Sequence[tuple[Term, Pair]]], as_of: dt.date
-) -> dict[str, list[Answer]]:
-    """Values of several KPIs at once, by a name for each: announcements, reads and previews come from here.
-
-    What a term stands on is read from where it is ``kept``; of a draft nothing need be.
-    """
-    cells = {
-        (name, n): [Cell(m, pair[0], w) for m, w in readings(term, pair[1], as_of)]
-        for name, some in wanted.items()
-        for n, (term, pair) in enumerate(some)
-    }
-    numbers = await measures.read(conn, asked, (c for some in cells.values() for c in some), kept)
-
-    def answer(name: str, n: int, term: Term, pair: Pair) -> Answer:
-        subject, window = pair
-        found = value_of(term, window, as_of, lambda m, w: numbers[Cell(m, subject, w)].value)
-        return Answer(subject, window, found, sum(numbers[cell].facts for cell in cells[name, n]))
-
-    return {name: [answer(name, n, *one) for n, one in enumerate(some)] for name, some in wanted.items()}
 
 
 async def facts_behind(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import asdict
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -10,16 +11,23 @@ from pydantic import Field
 
 from chassis.tokens import Caller, requires
 from contracts.kpi import SubjectKind
+from services.kpi.domain.definitions import Compare
 from services.kpi.domain.errors import BadQuestion
+from services.kpi.domain.narrowing import FILTER_BYTES_MAX, GROUP_FIELDS_MAX, read_filter
 from services.kpi.domain.periods import AnyGrain, Window, containing, named, split, trailing, trailing_months
-from services.kpi.domain.values import plain
+from services.kpi.domain.values import plain, rounded, shown
 from services.kpi.handlers import read_values
+from services.kpi.handlers.compute import Answer
 from services.kpi.handlers.read_values import Question
 from services.kpi.routes.asking import LIMIT_MAX, PageQuery, counted, deps_of, sight_of
 
 router = APIRouter()
 CELLS_MAX = 20_000
 TRAILING_DAYS_MAX, TRAILING_MONTHS_MAX = 3_660, 120
+GROUP_BY = "fields of the KPI's facts to split each value up by, such as `attributes.channel` or `product`"
+FILTER = "a condition, as in a definition's `where`, that picks the facts to count"
+EXAMPLE = '{"field": "attributes.channel", "operator": "eq", "value": "web"}'
+COMPARE = "beside each value that of the period before, or of the year before, and the change"
 
 
 class ValuesQuery(PageQuery):
@@ -36,6 +44,10 @@ class ValuesQuery(PageQuery):
     trailing_days: Annotated[int | None, Field(ge=1, le=TRAILING_DAYS_MAX)] = None
     trailing_months: Annotated[int | None, Field(ge=1, le=TRAILING_MONTHS_MAX)] = None
     as_of: dt.date | None = None
+    group_by: Annotated[list[str] | None, Field(max_length=GROUP_FIELDS_MAX, description=GROUP_BY)] = None
+    filter: Annotated[str | None, Field(max_length=FILTER_BYTES_MAX, description=FILTER, examples=[EXAMPLE])] = None
+    compare: Annotated[Compare | None, Field(description=COMPARE)] = None
+    completeness: Annotated[bool, Field(description="say also what may still change the answer")] = False
     after: Annotated[str | None, Field(max_length=2_000)] = None
 
 
@@ -51,7 +63,9 @@ async def read_kpi_values(
     as_of = query.as_of or deps.today()
     windows = _windows(query, as_of, deps.fiscal_month)
     limit = max(1, min(query.limit, CELLS_MAX // len(windows)))
-    question = Question(query.subject_kind, query.subject, windows, as_of)
+    where = read_filter(query.filter) if query.filter is not None else None
+    by = tuple(query.group_by or ())
+    question = Question(query.subject_kind, query.subject, windows, as_of, by, where, query.compare, query.completeness)
     async with deps.database.transaction("repeatable_read", readonly=True) as conn:
         page = await read_values.read_values(conn, key, question, sight_of(caller, "kpis.read"), query.cursor, limit)
     return {
@@ -59,7 +73,8 @@ async def read_kpi_values(
         "version": page.published.version,
         "unit": page.published.definition.unit,
         "as_of": page.as_of,
-        "items": [_answer(query.subject_kind, a) for a in page.answers],
+        **({"completeness": asdict(page.completeness)} if page.completeness else {}),
+        "items": [_answer(query, a) for a in page.answers],
         "next_cursor": page.next_cursor,
     }
 
@@ -85,7 +100,27 @@ def _windows(query: ValuesQuery, as_of: dt.date, fiscal_month: int) -> list[Wind
     return split(query.since, query.to, query.grain, fiscal_month)
 
 
-def _answer(kind: str, answer: read_values.Answer) -> dict[str, Any]:
+def _answer(query: ValuesQuery, answer: Answer) -> dict[str, Any]:
+    item = _item(query.subject_kind, answer)
+    if query.group_by:
+        item["group"] = dict(zip(query.group_by, answer.group, strict=True))
+    if query.compare:
+        item["compare"] = _change(answer)
+    return item
+
+
+def _change(answer: Answer) -> dict[str, Any]:
+    """What the value is compared with; ``relative`` is a part of it: 0.5 is 50 % more."""
+    now, before = answer.value.exact, answer.before.exact if answer.before else None
+    known = now is not None and before is not None
+    return {
+        "value": answer.before.text if answer.before else None,
+        "change": shown(now - before) if now is not None and before is not None else None,
+        "relative": rounded((now - before) / abs(before)) if known and now is not None and before else None,
+    }
+
+
+def _item(kind: str, answer: Answer) -> dict[str, Any]:
     value = answer.value
     return {
         "subject_kind": kind,

@@ -47,6 +47,8 @@ class Behind:
 
 
 Numbers = Mapping[Cell, Number]
+Group = tuple[str | None, ...]
+"""The values of the fields by which an answer is split up, as texts; None where a fact has none."""
 
 
 async def read(conn: Connection, asked: Asked, cells: Iterable[Cell], kept: Kept) -> Numbers:
@@ -58,7 +60,7 @@ async def read(conn: Connection, asked: Asked, cells: Iterable[Cell], kept: Kept
     for cell in dict.fromkeys(cells):
         measure, whole = cell.measure, asked.sight.whole(asked.kind, cell.subject)
         if cell.window.empty:
-            numbers[cell] = _nothing(measure)
+            numbers[cell] = nothing(measure)
         elif whole and measure.id in kept.measure_ids:
             slices.append(cell)
         elif whole and kept.counts(measure) and (measure.at_least == 0 or cell.window.grain):
@@ -69,6 +71,22 @@ async def read(conn: Connection, asked: Asked, cells: Iterable[Cell], kept: Kept
     numbers |= await _from_keys(conn, asked.kind, keys)
     for measure, some in facts.items():
         numbers |= await _from_facts(conn, measure, asked, some, kept)
+    return numbers
+
+
+async def read_grouped(
+    conn: Connection, asked: Asked, cells: Iterable[Cell], kept: Kept
+) -> dict[Cell, dict[Group, Number]]:
+    """Each cell's numbers by the values of the fields asked ``by``; always from facts, a group without one left out."""
+    wanted: dict[Measure, list[Cell]] = {}
+    numbers: dict[Cell, dict[Group, Number]] = {}
+    for cell in dict.fromkeys(cells):
+        numbers[cell] = {}
+        if not cell.window.empty:
+            wanted.setdefault(cell.measure, []).append(cell)
+    for measure, some in wanted.items():
+        for n, group, number in await _measured(conn, measure, asked, some, kept):
+            numbers[some[n - 1]][group] = number
     return numbers
 
 
@@ -128,11 +146,19 @@ async def _from_keys(conn: Connection, kind: str, cells: Sequence[Cell]) -> dict
 async def _from_facts(
     conn: Connection, measure: Measure, asked: Asked, cells: Sequence[Cell], kept: Kept
 ) -> dict[Cell, Number]:
+    return _found(cells, {n: number for n, _, number in await _measured(conn, measure, asked, cells, kept)})
+
+
+async def _measured(
+    conn: Connection, measure: Measure, asked: Asked, cells: Sequence[Cell], kept: Kept
+) -> list[tuple[int, Group, Number]]:
+    """The numbers by the place of their cell, counted from 1, and by group."""
     params = Params(columns([(c.subject, c.window.start, c.window.end) for c in cells], 3))
     query = measured(measure, asked, params, _days_kept(measure, kept))
     rows = await conn.fetch(query, *params)
-    found = {r["n"]: Number(None if r["value"] is None else Decimal(r["value"]), r["facts"]) for r in rows}
-    return _found(cells, found)
+    return [
+        (r["n"], tuple(r["g"]), Number(None if r["value"] is None else Decimal(r["value"]), r["facts"])) for r in rows
+    ]
 
 
 def _days_kept(measure: Measure, kept: Kept) -> bool:
@@ -141,9 +167,9 @@ def _days_kept(measure: Measure, kept: Kept) -> bool:
 
 
 def _found(cells: Sequence[Cell], rows: Mapping[int, Number]) -> dict[Cell, Number]:
-    return {cell: rows.get(n) or _nothing(cell.measure) for n, cell in enumerate(cells, 1)}
+    return {cell: rows.get(n) or nothing(cell.measure) for n, cell in enumerate(cells, 1)}
 
 
-def _nothing(measure: Measure) -> Number:
+def nothing(measure: Measure) -> Number:
     """Over no facts: a sum and a count are 0; a least or greatest there is none."""
     return Number(None if measure.aggregate.measure in ("min", "max", "percentile") else Decimal(0), 0)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterable
 from typing import Any
 
 from chassis.db import Connection
 from services.kpi.domain.fact_kinds import MAIN_FACT
 from services.kpi.domain.fact_sql import owner
+from services.kpi.domain.measures import Family
 from services.kpi.domain.sight import Sight
+from services.kpi.domain.sql import Params, day_of
 
 _MAIN = list({kind.table: kind for kind in MAIN_FACT.values()}.values())
 _OF_SOMEONE = " union all ".join(
@@ -49,3 +53,31 @@ async def listed(conn: Connection, kind: str, sight: Sight, after: str, limit: i
         sight.own or sight.tree,
     )
     return [dict(r) for r in rows]
+
+
+async def waiting(conn: Connection, families: Iterable[Family]) -> int:
+    """How many objects that make facts of these families wait for what they begin with."""
+    kinds = sorted({name for family in families for name in family.kind.objects})
+    found: int = await conn.fetchval(
+        "select count(*) from object_history where status = 'waiting' and kind = any($1::text[])", kinds
+    )
+    return found
+
+
+async def unresolved(conn: Connection, families: Iterable[Family], since: dt.date, until: dt.date) -> int:
+    """How many credits in ``[since, until)`` name a person whom the directory does not know."""
+    params = Params()
+    start, end = params.add(since, "date"), params.add(until, "date")
+    parts = []
+    for family in sorted(families, key=lambda f: f.name):
+        day = day_of(family, family.time, params)
+        parts.append(
+            f"select f.object_id, f.entry, f.line, f.rep_id from {family.kind.table} f"
+            f" where f.rep_id is not null and {day} >= {start} and {day} < {end}"
+        )
+    found: int = await conn.fetchval(
+        f"select count(*) from ({' union '.join(parts)}) f"
+        " where not exists (select from person p where p.person_id = f.rep_id)",
+        *params,
+    )
+    return found

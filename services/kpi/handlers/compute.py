@@ -1,0 +1,82 @@
+"""Values of KPIs from the numbers of their measures, whole or split up by fields of their facts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from chassis.db import Connection
+from services.kpi.domain.cells import Asked
+from services.kpi.domain.errors import BadQuestion
+from services.kpi.domain.meaning import Kept
+from services.kpi.domain.measures import Term
+from services.kpi.domain.periods import Window
+from services.kpi.domain.values import Value, readings, value_of
+from services.kpi.store import measures
+from services.kpi.store.measures import Cell, Group, Number
+
+Pair = tuple[str, Window]
+"""A subject and a window."""
+GROUPS_MAX = 20_000
+"""Values in one answer; more must be asked for in smaller parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One value. ``facts`` stood behind it; 0 means that nothing happened in the window.
+
+    ``group``: the values of the fields that it was split up by. ``before``: what it is compared with.
+    """
+
+    subject: str
+    window: Window
+    value: Value
+    facts: int
+    group: Group = ()
+    before: Value | None = None
+
+
+async def compute(
+    conn: Connection, kept: Kept, asked: Asked, wanted: Mapping[str, Sequence[tuple[Term, Pair]]], as_of: dt.date
+) -> dict[str, list[Answer]]:
+    """Values of several KPIs at once, by a name for each: announcements, reads and previews come from here.
+
+    What a term stands on is read from where it is ``kept``; of a draft nothing need be.
+    """
+    cells = {
+        (name, n): [Cell(m, pair[0], w) for m, w in readings(term, pair[1], as_of)]
+        for name, some in wanted.items()
+        for n, (term, pair) in enumerate(some)
+    }
+    numbers = await measures.read(conn, asked, (c for some in cells.values() for c in some), kept)
+
+    def answer(name: str, n: int, term: Term, pair: Pair) -> Answer:
+        subject, window = pair
+        found = value_of(term, window, as_of, lambda m, w: numbers[Cell(m, subject, w)].value)
+        return Answer(subject, window, found, sum(numbers[cell].facts for cell in cells[name, n]))
+
+    return {name: [answer(name, n, *one) for n, one in enumerate(some)] for name, some in wanted.items()}
+
+
+async def compute_grouped(
+    conn: Connection, kept: Kept, asked: Asked, term: Term, pairs: Sequence[Pair], as_of: dt.date
+) -> list[Answer]:
+    """The values of each pair by group, in order of both; a group without a fact is left out. Raises BadQuestion."""
+    cells = {pair: [Cell(m, pair[0], w) for m, w in readings(term, pair[1], as_of)] for pair in pairs}
+    numbers = await measures.read_grouped(conn, asked, (c for some in cells.values() for c in some), kept)
+    parts: list[Answer] = []
+    for pair, some in cells.items():
+        groups = {group for cell in some for group in numbers[cell]}
+        if len(parts) + len(groups) > GROUPS_MAX:
+            raise BadQuestion(f"more than {GROUPS_MAX} values: ask for fewer subjects, periods or groups")
+        for group in sorted(groups, key=lambda g: [(v is None, v or "") for v in g]):
+            found = {cell: numbers[cell].get(group) or measures.nothing(cell.measure) for cell in some}
+            parts.append(_answer(term, pair, as_of, group, found))
+    return parts
+
+
+def _answer(term: Term, pair: Pair, as_of: dt.date, group: Group, numbers: dict[Cell, Number]) -> Answer:
+    subject, window = pair
+    value = value_of(term, window, as_of, lambda m, over: numbers[Cell(m, subject, over)].value)
+    return Answer(subject, window, value, sum(n.facts for n in numbers.values()), group)

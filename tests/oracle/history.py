@@ -97,12 +97,10 @@ def object_id(event: Event) -> str:
 
 
 def credit_notes(events: list[Event], zone: ZoneInfo) -> list[CreditNote]:
-    """A credit note is issued once: the earliest event of its id stands."""
-    once: dict[str, Event] = {}
-    for event in sorted(events, key=said):
-        once.setdefault(event["data"]["credit_note_id"], event)
+    """Of a credit note the latest word stands."""
+    latest = {event["data"]["credit_note_id"]: event for event in sorted(events, key=said)}
     found = []
-    for event in once.values():
+    for event in latest.values():
         data, amount = event["data"], Fraction(event["data"]["amount"])
         credits = [Credit(c["rep_id"], c.get("overlay", False), credited(c, amount)) for c in data["credits"]]
         found.append(CreditNote(local_day(event, zone), amount, data.get("territory"), credits))

@@ -15,7 +15,7 @@ OBJECTS = {"opportunity": "opportunity_id", "case": "case_id", "survey": "survey
 """What an event type is about, and the field that names it."""
 THRESHOLDS = {2: 2, 5: 4, 7: 6, 10: 9}
 """From which score on an answer is satisfied, by the end of its scale."""
-SECOND = dt.timedelta(seconds=1)
+INSTANT = dt.timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Thing:
 
 @dataclass(frozen=True)
 class Moment:
-    """A day, and the instant where that is known: a bare date has none."""
+    """A day, and the instant: a day that is said without one begins at its midnight."""
 
     day: dt.date
-    at: dt.datetime | None
+    at: dt.datetime
 
 
 def read(events: Iterable[Event], zone: str) -> tuple[list[Thing], set[str]]:
@@ -60,16 +60,16 @@ def read(events: Iterable[Event], zone: str) -> tuple[list[Thing], set[str]]:
 
 def opportunity(name: str, events: list[Event], zone: ZoneInfo) -> Thing | None:
     """Won by its earliest won, with that event's rep, even if lost follows; else lost by its earliest lost."""
-    opened, won, lost = (_first(events, word) for word in ("opened", "won", "lost"))
-    if opened is None:
+    begun, won, lost = _begun(events, zone), _first(events, "won"), _first(events, "lost")
+    if begun is None:
         return None
-    begun, ended = _moment(opened, zone, "opened_at"), won or lost
+    ended = won or lost
     closed = _moment(ended, zone) if ended else None
     cycle = (closed.day - begun.day).days if won and closed else None
     return Thing(
         kind="opportunity",
         name=name,
-        reps=(ended["data"]["rep_id"] if ended else _latest(events, "rep_id"),),
+        reps=(won["data"]["rep_id"] if won else _latest(events, "rep_id"),),
         customer=_latest(events, "customer_id"),
         territory=_latest(events, "territory"),
         days={
@@ -87,11 +87,11 @@ def opportunity(name: str, events: list[Event], zone: ZoneInfo) -> Thing | None:
 
 
 def case(name: str, events: list[Event], zone: ZoneInfo) -> Thing | None:
-    """Responded to by its earliest responded, resolved by its earliest resolved; both wait for its opening."""
-    opened, responded, resolved = (_first(events, word) for word in ("opened", "responded", "resolved"))
-    if opened is None:
+    """Responded to by its earliest responded, resolved by its earliest resolved; both wait until it is known when it
+    began."""
+    begun, responded, resolved = _begun(events, zone), _first(events, "responded"), _first(events, "resolved")
+    if begun is None:
         return None
-    begun = _moment(opened, zone, "opened_at")
     answered, settled = (_moment(e, zone) if e else None for e in (responded, resolved))
     return Thing(
         kind="case",
@@ -112,8 +112,8 @@ def case(name: str, events: list[Event], zone: ZoneInfo) -> Thing | None:
 
 
 def survey(name: str, events: list[Event], zone: ZoneInfo) -> Thing | None:
-    """The earliest answer stands: a survey is answered once."""
-    answer = events[0]
+    """The latest answer of a survey stands."""
+    answer = events[-1]
     data = answer["data"]
     score, scale = Fraction(str(data["score"])), data.get("scale_max", 5)
     threshold = THRESHOLDS.get(scale)
@@ -135,11 +135,7 @@ def followup(name: str, events: list[Event], zone: ZoneInfo) -> Thing | None:
         return None
     due = scheduled[-1]["data"]["due_at"]
     last = _day(due, zone)
-    end = (
-        dt.datetime.combine(last + dt.timedelta(days=1), dt.time(), zone)
-        if len(due) == 10
-        else _instant(due) + SECOND / 10**6
-    )
+    end = _midnight(last + dt.timedelta(days=1), zone) if len(due) == 10 else _instant(due) + INSTANT
     return Thing(
         kind="followup",
         name=name,
@@ -147,7 +143,7 @@ def followup(name: str, events: list[Event], zone: ZoneInfo) -> Thing | None:
         customer=_latest(events, "customer_id"),
         territory=_latest(events, "territory"),
         days={"due_at": last, "completed_at": local_day(done, zone) if done else None},
-        numbers={"in_time": Fraction(done is not None and instant(done) < end)},
+        numbers={"in_time": Fraction(done is not None and _moment(done, zone).at < end)},
         status="cancelled" if _first(events, "cancelled") else "completed" if done else "scheduled",
     )
 
@@ -164,12 +160,23 @@ def _latest(events: list[Event], name: str) -> Any:
     return next((e["data"][name] for e in reversed(events) if e["data"].get(name) is not None), None)
 
 
-def _moment(event: Event, zone: ZoneInfo, name: str = "") -> Moment:
-    """When something happened: what the event names, else its business date, else its time."""
-    text = event["data"].get(name)
-    if text:
-        return Moment(_day(text, zone), None if len(text) == 10 else _instant(text))
-    return Moment(local_day(event, zone), instant(event))
+def _begun(events: list[Event], zone: ZoneInfo) -> Moment | None:
+    """What the latest event that states ``opened_at`` says, else the earliest opening."""
+    text, opened = _latest(events, "opened_at"), _first(events, "opened")
+    if text is None:
+        return _moment(opened, zone) if opened else None
+    day = _day(text, zone)
+    return Moment(day, _midnight(day, zone) if len(text) == 10 else _instant(text))
+
+
+def _moment(event: Event, zone: ZoneInfo) -> Moment:
+    """When something happened: at its time, unless its business date is another day, which then begins it."""
+    day, at = local_day(event, zone), instant(event)
+    return Moment(day, at if at.astimezone(zone).date() == day else _midnight(day, zone))
+
+
+def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), zone).astimezone(dt.UTC)
 
 
 def _day(text: str, zone: ZoneInfo) -> dt.date:
@@ -181,10 +188,10 @@ def _instant(text: str) -> dt.datetime:
 
 
 def _elapsed(since: Moment, until: Moment | None) -> Fraction | None:
-    """Seconds between two instants; nothing where only a day is known."""
-    if until is None or until.at is None or since.at is None:
+    """Seconds between two moments."""
+    if until is None:
         return None
-    return Fraction((until.at - since.at) // dt.timedelta(microseconds=1), 10**6)
+    return Fraction((until.at - since.at) // INSTANT, 10**6)
 
 
 def _number(text: str | None) -> Fraction | None:

@@ -1,0 +1,101 @@
+"""What is kept of facts so that values are at hand, what changed, and what was announced."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, Index, Numeric
+from sqlmodel import Field
+
+from chassis.db import INSTANT
+from services.kpi.tables.root import KpiTable
+
+
+class Slice(KpiTable, table=True):
+    """An additive measure of a subject on a day, per partition: no row has two writers. ``facts`` rows made it."""
+
+    __tablename__ = "slice"
+    __table_args__ = (Index("slice_empty", "measure_id", postgresql_where="facts = 0"),)
+    measure_id: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    day: dt.date = Field(primary_key=True)
+    partition: int = Field(primary_key=True)
+    value: Decimal = Field(sa_type=Numeric)
+    facts: int = Field(sa_type=BigInteger)
+
+
+class Changed(KpiTable, table=True):
+    """A mark: facts of this subject and day changed, and its values wait to be announced. Drained by deletion.
+
+    ``family``: of which facts, and by which date (domain.measures.Family); empty for values of every KPI.
+    """
+
+    __tablename__ = "changed"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    family: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    kind: str
+    subject: str
+    day: dt.date
+    reason: int
+    traceparent: str = Field(default="", sa_column_kwargs={"server_default": ""})
+
+
+class KeyDay(KpiTable, table=True):
+    """How many facts of a subject have a key of a set on a day (domain.key_sets)."""
+
+    __tablename__ = "key_day"
+    set_id: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    day: dt.date = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    facts: int
+
+
+class KeySlice(KpiTable, table=True):
+    """How many keys of a set entered a period on a day: had their ``at_least``-th fact of the period; 0: their first
+    ever. Kept per set, not per partition: a key's facts come from every partition."""
+
+    __tablename__ = "key_slice"
+    __table_args__ = (Index("key_slice_empty", "set_id", postgresql_where="facts = 0"),)
+    set_id: str = Field(primary_key=True)
+    at_least: int = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    day: dt.date = Field(primary_key=True)
+    facts: int
+    days: int
+    weeks: int
+    months: int
+    quarters: int
+    years: int
+    fiscal_quarters: int
+    fiscal_years: int
+
+
+class CalendarRow(KpiTable, table=True):
+    """One row: the first month of the fiscal year, and the last day that was announced as come."""
+
+    __tablename__ = "calendar"
+    one: bool = Field(primary_key=True)
+    fiscal_month: int
+    turned_until: dt.date | None
+
+
+class AnnouncedValue(KpiTable, table=True):
+    """The newest announced version of each value."""
+
+    __tablename__ = "announced_value"
+    __table_args__ = (Index("announced_value_period", "grain", "period_from"),)
+    kpi: str = Field(primary_key=True)
+    kind: str = Field(primary_key=True)
+    subject: str = Field(primary_key=True)
+    grain: str = Field(primary_key=True)
+    period_from: dt.date = Field(primary_key=True)
+    definition_version: int
+    version: int
+    value: str | None
+    reason: str
+    announced_at: dt.datetime = Field(sa_type=INSTANT)

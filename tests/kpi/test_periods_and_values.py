@@ -217,7 +217,8 @@ def test_what_is_shown_of_a_value_has_its_proportion() -> None:
     assert (found.text, found.numerator, found.denominator) == ("1.000000", Decimal("0.5"), Decimal("0.5"))
     found = valued(GROWTH, "1.10", "1.00")
     assert (found.numerator, found.denominator) == (Decimal("0.1"), Decimal(1))
-    found = valued(RATIO, "50", "100", known=catalogue())  # as they were counted: never reduced
+    over = {"measure": "count", "where": [{"field": "territory", "operator": "set"}]}
+    found = valued(RATIO | {"numerator": over}, "50", "100")  # as they were counted: never reduced
     assert (found.numerator, found.denominator) == (50, 100)
 
 

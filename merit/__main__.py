@@ -84,11 +84,11 @@ def import_command(
 
     Rows that cannot be imported are written to FILE.rejected.csv with the reason; then the exit code is 1.
     """
-    from merit import commands
+    from merit import commands, import_shown
 
     summary = _run(commands.import_file(file, mapping, Home.at(home), url, os.environ.get("MERIT_TOKEN"), out))
-    commands.show(summary, out)
-    raise typer.Exit(FAILED if summary.rejected else 0)
+    import_shown.show(summary, out)
+    raise typer.Exit(FAILED if summary.faulty else 0)
 
 
 @app.command()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
@@ -13,11 +12,11 @@ from rich.console import Console
 from chassis.clock import SystemClock
 from merit.api import Api, client
 from merit.home import Home, MeritError
+from merit.import_shown import bars
 from merit.importing import mapping as mappings
 from merit.importing.door import LOCAL, Door
 from merit.importing.run import Import, Summary
 from merit.local import Local
-from merit.sample_import import bar, show_bytes
 from merit.verify import Check, verify
 
 
@@ -28,9 +27,8 @@ async def import_file(
     checked = mappings.load(mapping)
     async with _door(home, url, token) as (door, zone):
         job = Import(file, checked, door, home.imports, SystemClock().new_id(), zone)
-        with bar(console) as progress:
-            task = progress.add_task(f"Importing {file.name} by {mapping.name}", total=1)
-            return await job.run(partial(show_bytes, progress, task))
+        with bars(console) as progress:
+            return await job.run(progress)
 
 
 @asynccontextmanager
@@ -48,23 +46,6 @@ async def _door(home: Home, url: str | None, token: str | None) -> AsyncIterator
 
     async with client(url) as http:
         yield Door(http, given, hashlib.sha256(url.encode()).hexdigest()), "UTC"
-
-
-def show(summary: Summary, console: Console) -> None:
-    """Print how an import went."""
-    for what, outcomes in summary.outcomes.items():
-        told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(outcomes.items()))
-        console.print(f"{what}: {told}", markup=False, highlight=False)
-    for fault in summary.faults:
-        console.print(fault, markup=False, highlight=False, soft_wrap=True)
-    if more := summary.rejected - len(summary.faults):
-        console.print(f"... and {more} more")
-    if summary.rejected_file:
-        console.print(
-            f"{summary.rejected} of {summary.rows} rows rejected: see {summary.rejected_file}", soft_wrap=True
-        )
-    else:
-        console.print(f"{summary.rows} rows, none rejected")
 
 
 def closing(checks: Sequence[Check]) -> str:

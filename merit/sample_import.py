@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import csv
-from functools import partial
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from chassis.clock import Clock
 from merit import samples
 from merit.api import Api
 from merit.home import Home, Installation, MeritError
+from merit.import_shown import bars
 from merit.importing import mapping
 from merit.importing.door import Door
-from merit.importing.rows import REJECTED
 from merit.importing.run import Import
 from merit.samples import Sample
 
@@ -97,26 +95,12 @@ async def _import(
     for key in sample.plans:
         await api.put(PLANNER, f"/v1/plans/{key}", samples.plan(folder, key))
     door, position = Door(api.http, api.token), ""
-    with bar(console) as progress:
+    with bars(console) as progress:
         for file, name in sample.steps:
-            task = progress.add_task(f"Importing {file} by {name}", total=1)
-            rejected = home.imports / (file + REJECTED)
-            job = Import(
-                folder / file, mapping.load(folder / name), door, home.imports, clock.new_id(), chosen.zone, rejected
-            )
-            summary = await job.run(partial(show_bytes, progress, task))
-            if summary.rejected:
+            checked = mapping.load(folder / name)
+            job = Import(folder / file, checked, door, home.imports, clock.new_id(), chosen.zone, home.imports)
+            summary = await job.run(progress)
+            if summary.faulty:
                 raise MeritError(f"The sample's {file} could not be imported whole: {summary.faults[0]}")
             position = summary.position or position
     return position
-
-
-def show_bytes(progress: Progress, task: TaskID, done: int, size: int) -> None:
-    """Move a task of the bar; the last two are what an import reports."""
-    progress.update(task, completed=done, total=size)
-
-
-def bar(console: Console) -> Progress:
-    """How far an import is, in bytes of its files."""
-    return Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"),
-                    TimeElapsedColumn(), console=console)  # fmt: skip

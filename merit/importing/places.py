@@ -72,7 +72,7 @@ class Places:
     def refuse_if_faulty(self) -> None:
         """Raise MappingRefused when anything was wrong so far."""
         if self.faults:
-            raise MappingRefused(self.name, self.faults)
+            raise MappingRefused(self.name, list(dict.fromkeys(self.faults)))
 
     def entries(
         self, node: yaml.Node, known: Collection[str] | None = None, required: Collection[str] = ()
@@ -95,6 +95,17 @@ class Places:
                 self.fault(node, f"{name!r} is missing here")
         return found
 
+    def silent(self) -> Places:
+        """Reads the same document, and keeps its faults to itself: for a second look at what is reported already."""
+        return Places(self.name)
+
+    def flag(self, entry: Entry | None) -> bool:
+        """``true`` or ``false``; without an entry it is false."""
+        value = self.value(entry.value) if entry else False
+        if entry and not isinstance(value, bool):
+            self.fault(entry.value, "this is true or false")
+        return value is True
+
     def items(self, node: yaml.Node) -> list[yaml.Node]:
         """The items of a YAML list."""
         if isinstance(node, yaml.SequenceNode):
@@ -108,6 +119,12 @@ class Places:
             return str(node.value)
         self.fault(node, "a single value belongs here")
         return ""
+
+    def one_of(self, node: yaml.Node, known: Collection[str], says: str) -> str:
+        """A scalar that is one of these names; else a fault, in whose text ``{}`` is the name."""
+        if (name := self.text(node)) not in known:
+            self.fault(node, says.format(repr(name)) + hint(name, known))
+        return name
 
     def value(self, node: yaml.Node) -> Any:
         """What YAML makes of a node."""

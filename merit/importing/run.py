@@ -1,121 +1,125 @@
-"""One import: a file through its mapping to the API; what cannot go is reported and kept beside the file."""
+"""One import: files through a mapping to the API; what cannot go is reported and kept beside its file."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
+from merit.home import MeritError
 from merit.importing import journal as journals
-from merit.importing.batches import EventBatch, ItemBatch, Reject, Told, UnusableRow
+from merit.importing.batches import Context, Told
 from merit.importing.door import Door
-from merit.importing.mapping import EventOutput, ImportMapping, Output
-from merit.importing.rows import REJECTED, BadRow, Rejected, Row, opened
-from merit.importing.values import Cells, Unreadable, later_dates
+from merit.importing.files import Reading
+from merit.importing.journal import Journal
+from merit.importing.mapping import ImportMapping, Step
+from merit.importing.rows import REJECTED, BadRow, Rejected
+from merit.importing.spool import spooling
+from merit.importing.stepping import Progress, Stepping
 
 FAULTS_SHOWN_MAX = 20
-PROGRESS_ROWS = 100
-
-Progress = Callable[[int, int], None]
-"""Called with the bytes read and the bytes in all."""
 
 
 @dataclass
 class Summary:
     """How an import went: rows read and rejected, what became of the rest by output, the first faults."""
 
-    file: Path
+    path: Path
     rows: int = 0
     rejected: int = 0
-    rejected_file: Path | None = None
+    rejected_files: list[Path] = field(default_factory=list)
     outcomes: Mapping[str, Counter[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
+    faulty: int = 0
+    """How many faults there were; ``faults`` are the first of them."""
     position: str = ""
     """What a read passes as ``after`` to see everything of this import."""
 
 
 @dataclass(frozen=True)
 class Import:
-    """What to import, where to, and the folder where the journals of earlier imports lie.
+    """What to import (a file, or a folder of the files that the mapping names), where to, and the folder where the
+    journals of earlier imports lie.
 
     ``zone`` is the business zone in which a date without time begins; the mapping's own goes before it.
     """
 
-    file: Path
+    path: Path
     mapping: ImportMapping
     door: Door
     journals: Path
     import_id: str
     zone: str = "UTC"
-    rejected: Path | None = None
-    """Where rejected rows are written; absent = beside the file, with ``.rejected.csv`` at the end of its name."""
+    rejects: Path | None = None
+    """The folder in which rejected rows are written; absent = each beside its file. The name ends in REJECTED."""
+    hear: Callable[[str], None] = lambda fault: None
+    """Called with every fault."""
 
-    async def run(self, progress: Progress = lambda done, size: None) -> Summary:
-        """Import the file. Raises MappingRefused and MeritError; for bad rows nothing is raised: see the summary."""
-        mapping, summary, told = self.mapping, Summary(self.file), Told()
-        zone = ZoneInfo(mapping.zone or self.zone)
+    async def run(self, progress: Progress = lambda what, done, size: None) -> Summary:
+        """Import it. Raises MappingRefused and MeritError; for bad rows nothing is raised: see the summary."""
+        steps, summary, told = self._steps(), Summary(self.path), Told()
+        await self.door.reach()
+        zone = ZoneInfo(self.mapping.zone or self.zone)
+        context = Context(self.mapping.source or "", self.import_id, zone, self.door, told)
+        rows: Counter[Path] = Counter()
+
+        def hear(bad: BadRow) -> None:
+            summary.faulty += 1
+            if len(summary.faults) < FAULTS_SHOWN_MAX:
+                summary.faults.append(str(bad))
+            self.hear(str(bad))
+
         with ExitStack() as stack:
-            file = stack.enter_context(opened(self.file, mapping.delimiter, mapping.encoding))
-            mapping.check_header(file.header)
-            await self.door.reach()
-            cells = Cells(mapping, file.header, zone, later_dates(self.file, mapping, zone))
-            path = self.rejected or self.file.with_name(self.file.name + REJECTED)
-            rejected = stack.enter_context(Rejected(path, file.header, mapping.delimiter, mapping.encoding))
-
-            def reject(bad: BadRow) -> None:
-                rejected.add(bad)
-                if len(summary.faults) < FAULTS_SHOWN_MAX:
-                    summary.faults.append(f"{self.file.name}, {bad}")
-
-            batches = [self._batch(stack, output, told, reject) for output in mapping.outputs]
-            for row in file.rows():
-                summary.rows += 1
-                await _take(row, cells, batches, reject)
-                if summary.rows % PROGRESS_ROWS == 0:
-                    progress(file.position(), file.size)
-            for batch in batches:
-                await batch.send()
-            progress(file.size, file.size)
-        summary.outcomes, summary.position, summary.rejected = told.outcomes, told.position, rejected.count
-        summary.rejected_file = rejected.path if rejected.count else None
+            keeping = _Keeping(stack, self.journals, f"{self.door.installation}|{context.source}", self.rejects)
+            for step, file in steps:
+                rejected = keeping.rejected(file, step.reading)
+                with spooling() as spool:
+                    stepping = Stepping(step, file, self.mapping, context, keeping.journal, spool, rejected, hear)
+                    rows[file] = max(rows[file], await stepping.run(progress))
+        summary.rows, summary.outcomes, summary.position = rows.total(), told.outcomes, told.position
+        summary.rejected = sum(kept.count for kept in keeping.kept.values())
+        summary.rejected_files = [kept.path for kept in keeping.kept.values() if kept.count]
         return summary
 
-    def _batch(self, stack: ExitStack, output: Output, told: Told, reject: Reject) -> EventBatch | ItemBatch:
-        if not isinstance(output, EventOutput):
-            return ItemBatch(output, self.door, told, reject)
-        source = self.mapping.source or ""
-        name = hashlib.sha256(f"{self.door.installation}|{source}|{output.event}".encode()).hexdigest()[:20]
-        journal = stack.enter_context(journals.opened(self.journals, name))
-        return EventBatch(output, source, self.import_id, self.door, journal, told, reject)
+    def _steps(self) -> list[tuple[Step, Path]]:
+        """The steps that are to be done, each with its file. Raises MeritError."""
+        name = self.mapping.name
+        if self.path.is_dir():
+            if any(step.file is None for step in self.mapping.steps):
+                raise MeritError(f"The mapping {name} is for a single file, and {self.path} is a folder.")
+            return [(step, self.path / (step.file or "")) for step in self.mapping.steps]
+        wanted = (None, self.path.name, self.path.name.removesuffix(REJECTED))
+        found = [(step, self.path) for step in self.mapping.steps if step.file in wanted]
+        if not found:
+            files = ", ".join(dict.fromkeys(step.file or "" for step in self.mapping.steps))
+            raise MeritError(f"The mapping {name} is for {files}, or a folder with them, not for {self.path.name}.")
+        return found
 
 
-async def _take(row: Row | BadRow, cells: Cells, batches: Sequence[EventBatch | ItemBatch], reject: Reject) -> None:
-    if isinstance(row, BadRow):
-        reject(row)
-        return
-    try:
-        values = cells.read(row)
-    except Unreadable as error:
-        reject(error.bad)
-        return
-    for batch in batches:
-        if (condition := batch.output.condition) is None or condition.holds(values):
-            try:
-                await _add(batch, row, values, cells)
-            except UnusableRow as error:
-                reject(BadRow(row, str(error)))
+@dataclass
+class _Keeping:
+    """What is open as long as the import runs: a journal per event type, and the rejected rows of each file."""
 
+    stack: ExitStack
+    journals: Path
+    whose: str
+    rejects: Path | None
+    kept: dict[Path, Rejected] = field(default_factory=dict)
+    _journals: dict[str, Journal] = field(default_factory=dict)
 
-async def _add(batch: EventBatch | ItemBatch, row: Row, values: Mapping[str, Any], cells: Cells) -> None:
-    if isinstance(batch, ItemBatch):
-        await batch.add(row, values)
-        return
-    time = values[batch.output.time.column]
-    if time is None:
-        raise UnusableRow(f"its time ({batch.output.time.column}) is empty")
-    await batch.add(row, values, cells.time(time))
+    def journal(self, event_type: str) -> Journal:
+        if event_type not in self._journals:
+            name = hashlib.sha256(f"{self.whose}|{event_type}".encode()).hexdigest()[:20]
+            self._journals[event_type] = self.stack.enter_context(journals.opened(self.journals, name))
+        return self._journals[event_type]
+
+    def rejected(self, file: Path, reading: Reading) -> Rejected:
+        if file not in self.kept:
+            path = (self.rejects or file.parent) / (file.name + REJECTED)
+            kept = Rejected(path, reading.delimiter, reading.encoding)
+            self.kept[file] = self.stack.enter_context(kept)
+        return self.kept[file]

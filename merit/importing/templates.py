@@ -1,120 +1,172 @@
-"""What the mapping writes into an event or an item: constants, and ``${Column}`` where a row's value belongs."""
+"""What the mapping writes into an event or an item: constants, and ``${expression}`` where values belong."""
 
 from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from merit.importing.places import Places, hint
+from merit.importing.expressions import Expression, holds, over_scopes
+from merit.importing.functions import BadExpression
+from merit.importing.kinds import Kind
+from merit.importing.places import Places
+from merit.importing.scopes import ROW, Scope, json_of, text_of
 
-REFERENCE = re.compile(r"\$\{([^}]+)\}")
-WHEN = "when"
+REFERENCE = re.compile(r"\$\{([^}]*)\}")
+EACH, WHEN = "each", "when"
+Kinds = Mapping[str, Kind]
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A value that is the same for every row."""
+
+    value: Any
+
+    def fill(self, scope: Scope) -> Any:
+        """JSON's own types; None leaves the field out. The same for every other template. Raises Unusable."""
+        return self.value
+
+    def names(self, path: Sequence[str]) -> tuple[str, ...]:
+        """The columns from which the value at this place comes. The same for every other template."""
+        return ()
 
 
 @dataclass(frozen=True)
 class Whole:
-    """``${Column}`` alone: the column's value, whatever its type; None leaves the field out."""
+    """``${expression}`` alone: its value, whatever its kind."""
 
-    column: str
+    expression: Expression
+
+    def fill(self, scope: Scope) -> Any:
+        return json_of(self.expression.value(scope))
+
+    def names(self, path: Sequence[str]) -> tuple[str, ...]:
+        return self.expression.names
 
 
 @dataclass(frozen=True)
 class Mixed:
-    """Text with ``${Column}`` in it; None when any of the columns is empty."""
+    """Text with ``${expression}`` in it; None when any of them is not filled in."""
 
-    text: str
+    parts: tuple[str | Expression, ...]
 
+    def fill(self, scope: Scope) -> Any:
+        found = [part if isinstance(part, str) else part.value(scope) for part in self.parts]
+        return None if any(value is None for value in found) else "".join(map(text_of, found))
 
-@dataclass(frozen=True)
-class Condition:
-    """What only some rows have: those where the column is filled in, or has one of ``values``."""
-
-    column: str
-    values: tuple[str, ...] | None = None
-
-    def holds(self, row: Mapping[str, Any]) -> bool:
-        value = row[self.column]
-        if self.values is None:
-            return value is not None
-        return value is not None and str(value) in self.values
+    def names(self, path: Sequence[str]) -> tuple[str, ...]:
+        return tuple(name for part in self.parts if isinstance(part, Expression) for name in part.names)
 
 
 @dataclass(frozen=True)
-class Guarded:
-    """A list item with its condition."""
+class Fields:
+    """An object; fields without a value are left out."""
 
-    condition: Condition
-    item: Any
+    fields: Mapping[str, Template]
+
+    def fill(self, scope: Scope) -> dict[str, Any]:
+        return {name: value for name, field in self.fields.items() if (value := field.fill(scope)) is not None}
+
+    def names(self, path: Sequence[str]) -> tuple[str, ...]:
+        field = self.fields.get(path[0]) if path else None
+        return field.names(path[1:]) if field else ()
 
 
-def parse(places: Places, node: yaml.Node, columns: Collection[str]) -> Any:
-    """A template from YAML: dicts, lists, constants, Whole, Mixed and Guarded. Faults go to ``places``."""
+@dataclass(frozen=True)
+class Item:
+    """An item of a list, or many: one per row, or per value of the columns in ``each``, where ``when`` holds."""
+
+    template: Template
+    each: tuple[str, ...] | None = None
+    when: Expression | None = None
+
+    def fill(self, scope: Scope) -> list[Any]:
+        """The items. Raises Unusable."""
+        scopes = [scope] if self.each is None else scope.parts(self.each)
+        kept = [part for part in scopes if self.when is None or holds(self.when.value(part))]
+        return [self.template.fill(Scope(part.rows, place, len(kept))) for place, part in enumerate(kept)]
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list."""
+
+    items: Sequence[Item]
+
+    def fill(self, scope: Scope) -> list[Any]:
+        return [value for item in self.items for value in item.fill(scope)]
+
+    def names(self, path: Sequence[str]) -> tuple[str, ...]:
+        return self.items[0].template.names(path[1:]) if len(self.items) == 1 else ()
+
+
+Template = Constant | Whole | Mixed | Fields | Items
+
+
+def parse(places: Places, node: yaml.Node, kinds: Kinds) -> Template:
+    """A template from YAML. Faults go to ``places``."""
     if isinstance(node, yaml.MappingNode):
-        entries = places.entries(node)
-        condition = entries.pop(WHEN, None)
-        item = {name: parse(places, entry.value, columns) for name, entry in entries.items()}
-        return Guarded(parse_condition(places, condition.value, columns), item) if condition else item
+        return Fields({name: parse(places, entry.value, kinds) for name, entry in places.entries(node).items()})
     if isinstance(node, yaml.SequenceNode):
-        return [parse(places, item, columns) for item in node.value]
-    if isinstance(node.value, str) and "${" in node.value:
-        return _reference(places, node, columns)
+        return Items([_item(places, item, kinds) for item in node.value])
+    if "${" in node.value:
+        return _reference(places, node, kinds)
     constant = places.value(node)
-    return constant.isoformat() if isinstance(constant, dt.date) else constant
+    return Constant(constant.isoformat() if isinstance(constant, dt.date) else constant)
 
 
-def _reference(places: Places, node: yaml.Node, columns: Collection[str]) -> Whole | Mixed:
-    names = REFERENCE.findall(node.value)
-    if not names:
-        places.fault(node, "'${' begins a column's name and '}' ends it")
-    for name in names:
-        if name not in columns:
-            places.fault(node, f"there is no column {name!r} under 'columns'" + hint(name, columns))
-    whole = REFERENCE.fullmatch(node.value)
-    return Whole(whole.group(1)) if whole else Mixed(node.value)
+def _item(places: Places, node: yaml.Node, kinds: Kinds) -> Item:
+    if not isinstance(node, yaml.MappingNode):
+        return Item(parse(places, node, kinds))
+    entries = places.entries(node)
+    each, when = entries.pop(EACH, None), entries.pop(WHEN, None)
+    names = each_of(places, each.value, kinds) if each else None
+    kinds = one_by_one(kinds, names or ())
+    condition = expression(places, when.value, kinds, over_scopes) if when else None
+    template = Fields({name: parse(places, entry.value, kinds) for name, entry in entries.items()})
+    return Item(template, names, condition)
 
 
-def parse_condition(places: Places, node: yaml.Node, columns: Collection[str]) -> Condition:
-    """``when: ${Column}`` (is filled in) or ``when: {column: Column, is: [values]}``."""
-    if isinstance(node, yaml.ScalarNode):
-        found = _reference(places, node, columns) if "${" in node.value else None
-        if isinstance(found, Whole):
-            return Condition(found.column)
-        places.fault(node, "'when' is ${Column}, or {column: Column, is: [values]}")
-        return Condition("")
-    entries = places.entries(node, ("column", "is"), ("column", "is"))
-    if len(entries) < 2:
-        return Condition("")
-    column = places.text(entries["column"].value)
-    if column not in columns:
-        places.fault(entries["column"].value, f"there is no column {column!r} under 'columns'" + hint(column, columns))
-    return Condition(column, tuple(places.text(item) for item in places.items(entries["is"].value)))
+def each_of(places: Places, node: yaml.Node, kinds: Kinds) -> tuple[str, ...]:
+    """``row`` (no name), a column's name, or a list of them. Faults go to ``places``."""
+    nodes = places.items(node) if isinstance(node, yaml.SequenceNode) else [node]
+    if len(nodes) == 1 and places.text(nodes[0]) == ROW:
+        return ()
+    return tuple(places.one_of(item, kinds, "there is no column {} here") for item in nodes)
 
 
-def fill(template: Any, row: Mapping[str, Any]) -> Any:
-    """The template with a row's values: JSON's own types; dates and instants in ISO 8601. Empty fields are left out."""
-    if isinstance(template, Whole):
-        return _json(row[template.column])
-    if isinstance(template, Mixed):
-        return _mix(template.text, row)
-    if isinstance(template, dict):
-        filled = {name: fill(value, row) for name, value in template.items()}
-        return {name: value for name, value in filled.items() if value is not None}
-    if isinstance(template, list):
-        kept = [item for item in template if not isinstance(item, Guarded) or item.condition.holds(row)]
-        return [fill(item.item if isinstance(item, Guarded) else item, row) for item in kept]
-    return template
+def one_by_one(kinds: Kinds, names: Sequence[str]) -> Kinds:
+    """The columns where those of these names that hold several values are taken value by value."""
+    return {**kinds, **{name: "text" for name in names if kinds.get(name) == "texts"}}
 
 
-def _json(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, dt.date) else value
-
-
-def _mix(text: str, row: Mapping[str, Any]) -> str | None:
-    if any(row[name] is None for name in REFERENCE.findall(text)):
+def expression(
+    places: Places, node: yaml.Node, kinds: Kinds, read: Callable[[str, Kinds], Expression]
+) -> Expression | None:
+    """An expression that stands alone, without ``${}``. Faults go to ``places``."""
+    try:
+        return read(places.text(node), kinds)
+    except BadExpression as error:
+        places.fault(node, str(error))
         return None
-    return REFERENCE.sub(lambda found: str(_json(row[found.group(1)])), text)
+
+
+def _reference(places: Places, node: yaml.Node, kinds: Kinds) -> Template:
+    parts: list[str | Expression] = []
+    for number, text in enumerate(REFERENCE.split(node.value)):
+        try:
+            if number % 2:
+                parts.append(over_scopes(text, kinds))
+            elif "${" in text:
+                raise BadExpression("'${' begins an expression and '}' ends it")
+            elif text:
+                parts.append(text)
+        except BadExpression as error:
+            places.fault(node, str(error))
+            return Constant(None)
+    return Whole(parts[0]) if len(parts) == 1 and isinstance(parts[0], Expression) else Mixed(tuple(parts))

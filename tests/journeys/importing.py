@@ -32,8 +32,7 @@ async def import_file(driver: Driver, file: Path, name: str, journals: Path) -> 
         return await driver.running.token(role=role)
 
     async with driver.running.client() as http:
-        rejected = journals / f"{file.name}.rejected.csv"
-        job = Import(file, mapping.load(FILES / name), Door(http, token), journals, "import", "UTC", rejected)
+        job = Import(file, mapping.load(FILES / name), Door(http, token), journals, "import", "UTC", journals)
         summary = await job.run()
     assert summary.rejected == 0, summary.faults
     driver.reached(summary.position)

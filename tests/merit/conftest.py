@@ -33,7 +33,7 @@ outputs:
       amount: ${Sum}
       currency: USD
       credits:
-        - {when: "${Rep}", rep_id: "${Rep}", share: "1"}
+        - {when: Rep, rep_id: "${Rep}", share: "1"}
 """
 
 

@@ -130,8 +130,8 @@ async def test_bad_rows_are_reported_with_line_and_column_and_the_rest_is_import
         "file.csv, line 6, column 4 (Sum): 'many' is no decimal",
         "file.csv, line 7: has 3 cells, the header has 4",
     ]
-    assert summary.rejected_file == desk.folder / "file.csv.rejected.csv"
-    with summary.rejected_file.open(newline="") as file:
+    assert summary.rejected_files == [desk.folder / "file.csv.rejected.csv"]
+    with summary.rejected_files[0].open(newline="") as file:
         rows = list(csv.reader(file))
     assert rows[0] == ["merit_line", "merit_reason", "Id", "Day", "Rep", "Sum"]
     assert rows[1] == ["3", "line 3, column 2 (Day): '5 Jan' is no date in ISO 8601", "2", "5 Jan", "r1", "20"]
@@ -140,8 +140,8 @@ async def test_bad_rows_are_reported_with_line_and_column_and_the_rest_is_import
 
 async def test_the_rejected_file_can_be_mended_and_imported(desk: Desk) -> None:
     summary = await desk.run(TWO.replace("20\n", "many\n"))
-    assert summary.rejected_file
-    mended = await desk.run(summary.rejected_file.read_text().replace(",many", ",20"), name="mended.csv")
+    assert summary.rejected_files
+    mended = await desk.run(summary.rejected_files[0].read_text().replace(",many", ",20"), name="mended.csv")
 
     assert mended.outcomes == {PLACED: {"accepted": 1}}
 
@@ -157,7 +157,7 @@ async def test_a_rejected_file_of_an_earlier_run_goes(desk: Desk) -> None:
     await desk.run(HEADER + "1,never,r1,1\n")
     clean = await desk.run(TWO)
 
-    assert clean.rejected_file is None
+    assert clean.rejected_files == []
     assert not (desk.folder / "file.csv.rejected.csv").exists()
 
 
@@ -173,7 +173,7 @@ async def test_a_key_that_stands_twice_is_rejected(desk: Desk) -> None:
     summary = await desk.run(TWO + "1,2012-01-09,r1,99\n")
     again = await desk.run(TWO + "1,2012-01-09,r1,99\n")
 
-    assert summary.faults == ["file.csv, line 4: its key stands in an earlier row already"]
+    assert summary.faults == ["file.csv, line 4, column 1 (Id): its key stands in an earlier row already"]
     assert again.outcomes == {PLACED: {"duplicate": 2}}
 
 
@@ -181,8 +181,8 @@ async def test_bytes_of_another_encoding_are_a_bad_row_and_come_out_unharmed(des
     summary = await desk.run(TWO.encode() + b"3,2012-01-05,Jos\xe9,1\n")
 
     assert summary.faults == ["file.csv, line 4, column 3 (Rep): is not text in the file's encoding"]
-    assert summary.rejected_file
-    assert b"Jos\xe9" in summary.rejected_file.read_bytes()
+    assert summary.rejected_files
+    assert b"Jos\xe9" in summary.rejected_files[0].read_bytes()
 
 
 async def test_gzip_and_a_byte_order_mark(desk: Desk) -> None:
@@ -218,5 +218,5 @@ async def test_a_day_begins_at_midnight_of_the_business_zone(desk: Desk) -> None
 
 
 async def test_a_file_without_a_column_of_the_mapping_is_refused_at_its_place(desk: Desk) -> None:
-    with pytest.raises(MappingRefused, match=r"mapping.yaml, line 7, column 3: the file has no column 'Sum'"):
+    with pytest.raises(MappingRefused, match=r"mapping.yaml, line 7, column 3: the file file.csv has no column 'Sum'"):
         await desk.run("Id,Day,Rep\n1,2012-01-05,r1\n")

@@ -9,13 +9,13 @@ columns:
   Person: {type: text, required: true}
   Team: text
   From: {type: date, format: "%d.%m.%Y"}
-  Until: {type: date, format: "%d.%m.%Y", add_days: 1}
+  Until: {type: date, format: "%d.%m.%Y"}
 outputs:
   - resource: people
     item: {person_id: "${Person}", name: "Person ${Person}"}
   - resource: memberships
-    when: {column: Team, is: [north, south]}
-    item: {person_id: "${Person}", kind: team, of: "${Team}", valid_from: "${From}", valid_to: "${Until}"}
+    when: Team in ["north", "south"]
+    item: {person_id: "${Person}", kind: team, of: "${Team}", valid_from: "${From}", valid_to: "${Until + days(1)}"}
 """
 
 
@@ -35,7 +35,7 @@ async def test_an_item_that_merit_refuses_is_rejected_and_the_others_are_written
     rows = "Person,Team,From,Until\n1,north,01.02.2012,\n2,south,01.02.2012,\n"
     summary = await desk.run(rows, MEMBERS)
 
-    assert summary.faults == ["file.csv, line 3: refused by Merit: /of unknown"]
+    assert summary.faults == ["file.csv, line 3, column 2 (Team): refused by Merit: /of unknown"]
     assert [m["person_id"] for m in desk.door.items["/v1/memberships"]] == ["1"]
 
 

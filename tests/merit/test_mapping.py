@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,8 @@ import pytest
 from merit import samples
 from merit.home import MeritError
 from merit.importing import mapping
-from merit.importing.columns import BadCell, Column
+from merit.importing.cells import BadCell
+from merit.importing.columns import Column
 from merit.importing.places import MappingRefused
 from tests.merit.conftest import ORDERS, Desk
 
@@ -26,16 +28,16 @@ def faults(desk: Desk, text: str) -> list[tuple[int, int, str]]:
     [
         ("Sum: {type: decimal, required: true}", "Sum: {type: money}", (7, 15), "'money' is no type"),
         ("columns:", "colums:", (3, 1), "unknown key 'colums'; did you mean 'columns'?"),
-        ("amount: ${Sum}", "amount: ${Summe}", (15, 15), "no column 'Summe' under 'columns'; did you mean 'Sum'?"),
+        ("amount: ${Sum}", "amount: ${Summe}", (15, 15), "no column 'Summe' here; did you mean 'Sum'?"),
         ("amount: ${Sum}", "amont: ${Sum}", (15, 7), "unknown key 'amont'; did you mean 'amount'?"),
         ("crm.order.placed.v1", "crm.order.place.v1", (9, 12), "'crm.order.place.v1' is no event type"),
         ("key: [Id]", "key: [Nr]", (11, 11), "there is no column 'Nr'"),
-        ("time: ${Day}", "time: ${Sum}", (12, 11), "'time' is ${Column} of a column of type date or datetime"),
+        ("time: ${Day}", "time: ${Sum}", (12, 11), "'time' is ${...} of a date or a datetime"),
         ("source: /shop\n", "\n", (9, 5), "events need a 'source'"),
         ("Rep: text", "Id: text", (6, 3), "'Id' stands here twice"),
         ("Rep: text", "Rep: {type: text, format: x}", (6, 21), "'format' is for columns of type date or datetime"),
         ("currency: USD", "currency: USD\n      colour: red", (17, 7), "unknown key 'colour'"),
-        ('when: "${Rep}"', 'when: "Rep"', (18, 18), "'when' is ${Column}"),
+        ("when: Rep", "when: Repp", (18, 18), "there is no column 'Repp' here; did you mean 'Rep'?"),
         ("      order_id: ${Id}\n", "", (14, 7), "'order_id' is missing here"),
     ],
 )  # fmt: skip
@@ -62,7 +64,7 @@ def test_what_is_no_mapping_is_refused(desk: Desk, text: str) -> None:
 def test_the_shipped_mappings_have_no_fault(desk: Desk) -> None:
     with samples.folder(samples.ADVENTUREWORKS) as folder:
         for _, name in samples.ADVENTUREWORKS.steps:
-            assert mapping.load(folder / name).outputs
+            assert mapping.load(folder / name).steps
 
 
 def test_no_path_is_a_sentence(tmp_path: Path) -> None:
@@ -70,19 +72,19 @@ def test_no_path_is_a_sentence(tmp_path: Path) -> None:
         mapping.load(tmp_path / "none.yaml")
 
 
-GERMAN = Column("Net", "Net", "decimal", decimal_mark=",", thousands_mark=".")
-ENGLISH = Column("Net", "Net", "decimal", thousands_mark=",")
-COUNT = Column("Pieces", "Pieces", "integer", thousands_mark=".")
+GERMAN = Column("Net", ("Net",), "decimal", decimal_mark=",", thousands_mark=".")
+ENGLISH = Column("Net", ("Net",), "decimal", thousands_mark=",")
+COUNT = Column("Pieces", ("Pieces",), "integer", thousands_mark=".")
 
 
 @pytest.mark.parametrize(
     ("column", "cell", "value"),
     [
-        (GERMAN, "1.234,50", "1234.5"),
-        (GERMAN, "1234,50", "1234.5"),
-        (GERMAN, "-12.345.678,9", "-12345678.9"),
-        (GERMAN, "0,123", "0.123"),
-        (ENGLISH, "1,234.50", "1234.5"),
+        (GERMAN, "1.234,50", Decimal("1234.5")),
+        (GERMAN, "1234,50", Decimal("1234.5")),
+        (GERMAN, "-12.345.678,9", Decimal("-12345678.9")),
+        (GERMAN, "0,123", Decimal("0.123")),
+        (ENGLISH, "1,234.50", Decimal("1234.5")),
         (COUNT, "+1.234", 1234),
     ],
 )
@@ -107,4 +109,4 @@ def test_the_mapping_of_the_readme_has_no_fault(desk: Desk) -> None:
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     found = desk.mapping(readme.partition("```yaml\n")[2].partition("```")[0])
 
-    assert found.delimiter == ";"
+    assert found.steps[0].reading.delimiter == ";"

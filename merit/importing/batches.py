@@ -14,7 +14,7 @@ import msgspec
 from chassis.bus import format_positions, parse_positions
 from contracts.envelope import Identifier
 from merit.home import MeritError
-from merit.importing.door import Door, Refused
+from merit.importing.door import Refused, Taker
 from merit.importing.journal import Journal, RepeatedKey, digest
 from merit.importing.mapping import EventOutput, ItemOutput
 from merit.importing.mapping_outputs import REVISION, has_revision
@@ -24,7 +24,9 @@ from merit.importing.scopes import Scope, Unusable, named
 
 BATCH_ROWS_MAX = 500
 BATCH_BYTES_MAX = 900_000
-TAKEN = ("accepted", "duplicate")
+SOUND, FAULTY = "sound", "faulty"
+"""What a dry run says of an event."""
+TAKEN = ("accepted", "duplicate", SOUND)
 _ITEM = re.compile(r"^/items/(\d+)(/.*)?$")
 
 Where = Callable[[Sequence[str]], tuple[int | None, str | None]]
@@ -58,7 +60,7 @@ class Context:
     source: str
     import_id: str
     zone: ZoneInfo
-    door: Door
+    door: Taker
     told: Told
 
 
@@ -144,7 +146,9 @@ class EventBatch:
 
 def _reason(result: Mapping[str, Any]) -> str:
     said = "; ".join(f"{fault['pointer']} {fault['detail']}" for fault in result.get("faults", ()))
-    return f"{result['outcome']} by Merit" + (f": {said}" if said else "")
+    outcome = str(result["outcome"])
+    by = outcome if outcome == FAULTY else f"{outcome} by Merit"
+    return by + (f": {said}" if said else "")
 
 
 @dataclass

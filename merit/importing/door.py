@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 import msgspec
@@ -30,6 +30,27 @@ LOCAL = "local"
 
 Token = Callable[[str], Awaitable[str]]
 """Gives an access token that may do what the role may."""
+
+
+class Taker(Protocol):
+    """What an import sends to: Merit's API, or what only judges."""
+
+    @property
+    def installation(self) -> str:
+        """What tells the journals of several Merits apart."""
+        ...
+
+    async def reach(self) -> None:
+        """Make sure that somebody is there. Raises MeritError."""
+        ...
+
+    async def events(self, batch: list[bytes]) -> dict[str, Any]:
+        """Send encoded events; what became of each. Raises Refused, MeritError."""
+        ...
+
+    async def items(self, resource: str, items: list[dict[str, Any]]) -> list[str]:
+        """Write items of a resource, all or none; the outcome of each. Raises Refused, MeritError."""
+        ...
 
 
 class Refused(Exception):

@@ -18,9 +18,9 @@ from merit.importing.mapping_outputs import EventOutput, ItemOutput, Output
 from merit.importing.places import Entry, Places, hint
 
 __all__ = ["EventOutput", "ImportMapping", "ItemOutput", "Join", "Output", "Step", "load"]
-STEP_KEYS = ("file", "sheet", "csv", "columns", "join", "outputs")
-JOIN_KEYS = ("file", "sheet", "csv", "on", "columns", "required", "many")
-TOP_KEYS = ("source", "zone", "csv")
+STEP_KEYS = ("file", "sheet", "csv", "empty", "columns", "join", "outputs")
+JOIN_KEYS = ("file", "sheet", "csv", "empty", "on", "columns", "required", "many")
+TOP_KEYS = ("source", "zone", "csv", "empty")
 DELIMITERS = (",", ";", "\t", "|")
 
 
@@ -91,7 +91,7 @@ def load(path: Path) -> ImportMapping:
         steps = [loader.step({name: entry for name, entry in top.items() if name in STEP_KEYS}, root)]
     else:
         nodes = places.items(top["steps"].value)
-        steps = [loader.step(places.entries(node, STEP_KEYS, ("file",)), node) for node in nodes]
+        steps = [loader.step(places.entries(node, STEP_KEYS), node) for node in nodes]
     places.refuse_if_faulty()
     return ImportMapping(path.name, source, zone, steps, places, loader.nodes)
 
@@ -171,9 +171,9 @@ def _listed(places: Places, entry: Entry | None) -> Sequence[yaml.Node]:
 def _reading(places: Places, found: Mapping[str, Entry], outer: Reading) -> Reading:
     """How a file is read: as said here, else as said further out."""
     reading = replace(outer, sheet=places.text(found["sheet"].value) if "sheet" in found else None)
-    if "csv" not in found:
-        return reading
-    options = places.entries(found["csv"].value, ("delimiter", "encoding", "empty"))
+    if "empty" in found:
+        reading = replace(reading, empty=frozenset(map(places.text, places.items(found["empty"].value))))
+    options = places.entries(found["csv"].value, ("delimiter", "encoding")) if "csv" in found else {}
     if "delimiter" in options:
         delimiter = str(places.value(options["delimiter"].value))
         if delimiter not in DELIMITERS:
@@ -181,8 +181,6 @@ def _reading(places: Places, found: Mapping[str, Entry], outer: Reading) -> Read
         reading = replace(reading, delimiter=delimiter)
     if "encoding" in options:
         reading = replace(reading, encoding=_encoding(places, options["encoding"].value))
-    if "empty" in options:
-        reading = replace(reading, empty=frozenset(map(places.text, places.items(options["empty"].value))))
     return reading
 
 

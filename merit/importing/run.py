@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from merit.home import MeritError
 from merit.importing import journal as journals
 from merit.importing.batches import Context, Told
-from merit.importing.door import Door
+from merit.importing.door import Taker
 from merit.importing.files import Reading
 from merit.importing.journal import Journal
 from merit.importing.mapping import ImportMapping, Step
@@ -50,7 +50,7 @@ class Import:
 
     path: Path
     mapping: ImportMapping
-    door: Door
+    door: Taker
     journals: Path
     import_id: str
     zone: str = "UTC"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bisect
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 from merit.importing import cells
 from merit.importing.cells import BadCell
 from merit.importing.kinds import ColumnKind, Kind, kind_of
+
+Read = Callable[[str], Any]
 
 
 @dataclass(frozen=True)
@@ -49,48 +51,64 @@ class Column:
             return kind_of([*self.map.values(), *([] if self.default is None else [self.default])])
         return self.kind
 
-    def read(self, cell: str, zone: ZoneInfo, later: Sequence[dt.date] = ()) -> Any:
-        """The value of a cell: str, int, Decimal, a local date, an instant in ``zone``, a timedelta, bool, what ``map``
-        says, or, with ``split``, a tuple of str. Raises BadCell.
+    def reader(self, zone: ZoneInfo, later: Sequence[dt.date] = ()) -> Read:
+        """A function from a cell to its value: str, int, Decimal, a local date, an instant in ``zone``, a timedelta,
+        bool, what ``map`` says, or, with ``split``, a tuple of str. It raises BadCell.
         """
-        text = cell.strip()
-        if text and self.clean:
-            text = cells.cleaned(text, self.clean)
-        if text and self.pattern is not None:
-            text = cells.matched(text, self.pattern)
-        if not text:
+        tidied = self._tidied()
+        value = self._several if self.split is not None else self._value(zone, later)
+
+        def read(cell: str) -> Any:
+            text = cell.strip()
+            if text and tidied is not None:
+                text = tidied(text)
+            if text:
+                return value(text)
             if self.required:
                 raise BadCell("is empty")
             return self.default
-        if self.split is not None:
-            return tuple(self._alias(part.strip()) for part in text.split(self.split) if part.strip()) or self.default
-        return self._value(self._alias(text), zone, later)
 
-    def _alias(self, text: str) -> str:
-        return text if self.aliases is None else self.aliases.get(text, text)
+        return read
 
-    def _value(self, text: str, zone: ZoneInfo, later: Sequence[dt.date]) -> Any:
-        if self.map is not None:
-            if text not in self.map and self.default is None:
-                raise BadCell(f"{text!r} is not in the column's map")
-            return self.map.get(text, self.default)
+    def _tidied(self) -> Callable[[str], str] | None:
+        """What is done to a text before anything is made of it."""
+        clean, pattern = self.clean, self.pattern
+        if pattern is None:
+            return (lambda text: cells.cleaned(text, clean)) if clean else None
+        return lambda text: cells.matched(cells.cleaned(text, clean), pattern)
+
+    def _several(self, text: str) -> Any:
+        parts = (part.strip() for part in text.split(self.split))
+        return tuple((self.aliases or {}).get(part, part) for part in parts if part) or self.default
+
+    def _value(self, zone: ZoneInfo, later: Sequence[dt.date]) -> Read:
+        if (mapped := self.map) is not None:
+            return lambda text: self._mapped(mapped, text)
+        marks = self.decimal_mark, self.thousands_mark
         match self.kind:
             case "text":
-                return text
+                aliases = self.aliases
+                return (lambda text: aliases.get(text, text)) if aliases else str
             case "integer":
-                return int(cells.number(text, cells.INTEGER, self.kind, self.decimal_mark, self.thousands_mark))
+                return lambda text: int(cells.number(text, cells.INTEGER, "integer", *marks))
             case "decimal":
-                return Decimal(cells.number(text, cells.DECIMAL, self.kind, self.decimal_mark, self.thousands_mark))
+                return lambda text: Decimal(cells.number(text, cells.DECIMAL, "decimal", *marks))
             case "boolean":
-                return cells.boolean(text)
+                return cells.boolean
             case "date":
-                day = cells.instant(text, self.formats, self.kind).date()
-                return self._next(day, later) if self.next else day
+                return lambda text: self._day(cells.instant(text, self.formats, "date").date(), later)
             case "datetime":
-                return cells.placed(cells.instant(text, self.formats, self.kind), zone)
+                return lambda text: cells.placed(cells.instant(text, self.formats, "datetime"), zone)
             case "duration":
-                return cells.duration(text)
+                return cells.duration
 
-    def _next(self, day: dt.date, later: Sequence[dt.date]) -> dt.date:
+    def _mapped(self, mapped: Mapping[str, Any], text: str) -> Any:
+        if text not in mapped and self.default is None:
+            raise BadCell(f"{text!r} is not in the column's map")
+        return mapped.get(text, self.default)
+
+    def _day(self, day: dt.date, later: Sequence[dt.date]) -> dt.date:
+        if not self.next:
+            return day
         place = bisect.bisect_right(later, day)
         return later[place] if place < len(later) else self.last or day

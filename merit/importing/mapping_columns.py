@@ -139,7 +139,7 @@ def _default(places: Places, node: yaml.Node, kind: ColumnKind, mapped: bool) ->
     from merit.importing.cells import BadCell
 
     try:
-        return Column("default", ("default",), kind).read(places.text(node), ZoneInfo("UTC"))
+        return Column("default", ("default",), kind).reader(ZoneInfo("UTC"))(places.text(node))
     except BadCell as error:
         places.fault(node, str(error))
         return None

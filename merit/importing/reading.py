@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -35,39 +35,41 @@ class Cells:
     def __init__(
         self, columns: Mapping[str, Column], reading: Reading, header: Sequence[str], zone: ZoneInfo, later: Later
     ) -> None:
-        self._columns = [(self._places(c, header), c, later.get(name, ())) for name, c in columns.items()]
-        self._empty, self._zone = reading.empty, zone
-
-    @staticmethod
-    def _places(column: Column, header: Sequence[str]) -> tuple[int, ...]:
-        return tuple(header.index(name) for name in column.headers)
+        self._columns = [
+            (column, *_cells(column, reading, header, column.reader(zone, later.get(name, ()))))
+            for name, column in columns.items()
+        ]
 
     def read(self, row: Row) -> dict[str, Any]:
         """The row's values by the names of the mapping, and its line. Raises Unreadable for the first bad cell."""
         values: dict[str, Any] = {LINE: row.line}
-        for places, column, later in self._columns:
-            values[column.name] = self._value(row, places, column, later)
+        for column, place, read in self._columns:
+            try:
+                values[column.name] = read(row.cells)
+            except BadCell as error:
+                raise Unreadable(BadRow([row], str(error), place + 1, column.headers[0])) from error
         return values
 
     def readable(self, row: Row) -> dict[str, Any]:
         """The values of those cells that can be read, of a row that is at fault."""
         values: dict[str, Any] = {}
-        for places, column, later in self._columns:
-            with suppress(Unreadable, IndexError):
-                values[column.name] = self._value(row, places, column, later)
+        for column, _, read in self._columns:
+            with suppress(BadCell, IndexError):
+                values[column.name] = read(row.cells)
         return values
 
-    def _value(self, row: Row, places: Sequence[int], column: Column, later: Sequence[dt.date]) -> Any:
-        cell = row.cells[places[0]]
-        if cell in self._empty:
-            cell = ""
-        if len(places) > 1:
-            cells = [row.cells[place] for place in places]
-            cell = " ".join(cell for cell in cells if cell and cell not in self._empty)
-        try:
-            return column.read(cell, self._zone, later)
-        except BadCell as error:
-            raise Unreadable(BadRow([row], str(error), places[0] + 1, column.headers[0])) from error
+
+def _cells(
+    column: Column, reading: Reading, header: Sequence[str], read: Callable[[str], Any]
+) -> tuple[int, Callable[[Sequence[str]], Any]]:
+    """Where a column begins in a row, and what reads it from the row's cells."""
+    places, empty = [header.index(name) for name in column.headers], reading.empty
+    first = places[0]
+    if len(places) > 1:
+        return first, lambda cells: read(" ".join(c for p in places if (c := cells[p]) and c not in empty))
+    if empty:
+        return first, lambda cells: read("" if cells[first] in empty else cells[first])
+    return first, lambda cells: read(cells[first])
 
 
 def later_dates(path: Path, reading: Reading, columns: Mapping[str, Column], zone: ZoneInfo) -> Later:

@@ -89,7 +89,7 @@ COUNT = Column("Pieces", ("Pieces",), "integer", thousands_mark=".")
     ],
 )
 def test_a_thousands_mark_stands_between_groups_of_three(column: Column, cell: str, value: object) -> None:
-    assert column.read(cell, ZoneInfo("UTC")) == value
+    assert column.reader(ZoneInfo("UTC"))(cell) == value
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_thousands_mark_stands_between_groups_of_three(column: Column, cell: s
 )
 def test_a_thousands_mark_anywhere_else_is_refused(column: Column, cell: str) -> None:
     with pytest.raises(BadCell, match="may only stand before groups of three digits"):
-        column.read(cell, ZoneInfo("UTC"))
+        column.reader(ZoneInfo("UTC"))(cell)
 
 
 def test_the_mapping_of_the_readme_has_no_fault(desk: Desk) -> None:

@@ -73,7 +73,8 @@ class OrderLine(Struct, frozen=True, gc=False, omit_defaults=True):
 
 
 Credits = Annotated[list[Credit], Meta(max_length=100)]
-Lines = Annotated[list[OrderLine], Meta(max_length=1000)]
+Lines = Annotated[list[OrderLine], Meta(max_length=5000)]
+"""A wholesaler's invoice has over a thousand lines; this many come near to the largest event that is taken."""
 
 
 class _Order(EventData, frozen=True, kw_only=True, omit_defaults=True):

@@ -73,21 +73,34 @@ def up_command(
 
 @app.command(name="import")
 def import_command(
-    file: Annotated[Path, typer.Argument(help="A .csv or .csv.gz file whose first line names its columns.")],
-    mapping: Annotated[Path, typer.Option(help="The YAML file that says what the columns become.")],
+    path: Annotated[
+        Path, typer.Argument(help="A .csv, .csv.gz, .xlsx or .parquet file, or a folder with those of the mapping.")
+    ],
+    mapping: Annotated[
+        Path, typer.Option(help="The YAML file that says what the columns become, or the name of one that is shipped.")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Send nothing: show the first events, the counts and every fault.")
+    ] = False,
     home: HomeOption = Path(DEFAULT_HOME),
     url: Annotated[
         str | None, typer.Option(help="A Merit elsewhere; its token is taken from MERIT_TOKEN. Default: the one here.")
     ] = None,
 ) -> None:
-    """Import a CSV file through the API of a running Merit. Importing again changes nothing; a changed row amends.
+    """Import files through the API of a running Merit. Importing again changes nothing; a changed row amends.
 
-    Rows that cannot be imported are written to FILE.rejected.csv with the reason; then the exit code is 1.
+    Rows that cannot be imported are written to FILE.rejected.csv with the reason; then the exit code is 1. Mappings
+    are explained in docs/mappings.md; shipped ones are in merit/samples/mappings/.
     """
-    from merit import commands, import_shown
+    from merit import import_command, import_shown
 
-    summary = _run(commands.import_file(file, mapping, Home.at(home), url, os.environ.get("MERIT_TOKEN"), out))
-    import_shown.show(summary, out)
+    wanted = import_command.Wanted(path, mapping, Home.at(home), url, os.environ.get("MERIT_TOKEN"))
+    if dry_run:
+        summary = _run(import_command.dry_run(wanted, out))
+        import_shown.show_dry(summary, out)
+    else:
+        summary = _run(import_command.import_files(wanted, out))
+        import_shown.show(summary, out)
     raise typer.Exit(FAILED if summary.faulty else 0)
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.json import JSON
+from rich.panel import Panel
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
+from merit.importing.batches import SOUND
 from merit.importing.run import Summary
 from merit.importing.stepping import Progress as Report
 
@@ -25,6 +30,29 @@ def bars(console: Console) -> Iterator[Report]:
             progress.update(tasks[what], completed=done, total=size)
 
         yield report
+
+
+def teller(console: Console) -> Callable[[str], None]:
+    """Prints each fault as soon as it is found."""
+    return lambda fault: console.print(fault, markup=False, highlight=False, soft_wrap=True)
+
+
+def show_first(first: Mapping[str, Sequence[object]], console: Console) -> None:
+    """Print the first events and items of each kind, as they would be sent."""
+    for what, things in first.items():
+        for number, thing in enumerate(things, 1):
+            title = f"{what}, {'the first' if number == 1 else f'number {number}'}"
+            console.print(Panel(JSON.from_data(thing, ensure_ascii=False), title=title, title_align="left"))
+
+
+def show_dry(summary: Summary, console: Console) -> None:
+    """Print what came of a dry run, whose faults were told already."""
+    table = Table("would be sent", "sound", "faulty", box=SIMPLE)
+    for what, outcomes in summary.outcomes.items():
+        table.add_row(what, str(outcomes[SOUND]), str(outcomes.total() - outcomes[SOUND]))
+    console.print(table)
+    found = f"{summary.faulty} faults" if summary.faulty else "no fault"
+    console.print(f"{summary.rows} rows, {found}; nothing was sent")
 
 
 def show(summary: Summary, console: Console) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from pydantic import BaseModel, ValidationError
@@ -19,6 +21,7 @@ from merit.importing.door import LOCAL, Refused
 from services.auth.translate import MembershipsBody, PeopleBody, TeamsBody
 from services.incentive.routes.parameters import Parameters
 from services.incentive.routes.targets import Targets
+from services.ingest.domain.custom_fields import CustomField
 from services.ingest.domain.door import Door as Rules
 from services.ingest.domain.faults import NotAnEvent
 from services.ingest.domain.judge import judge
@@ -69,13 +72,13 @@ class DryRun:
 
     async def items(self, resource: str, items: list[dict[str, Any]]) -> list[str]:
         """An outcome for each item. Raises Refused with a pointer per fault."""
-        for item in items:
-            self._keep(resource, item)
         try:
             _BODIES[resource].model_validate({"items": items})
         except ValidationError as error:
             faults = [{"pointer": _pointer(e["loc"]), "detail": e["msg"]} for e in error.errors()]
             raise Refused(422, {"detail": "not valid", "errors": faults}) from error
+        for item in items:
+            self._keep(resource, item)
         return [SOUND] * len(items)
 
     def _keep(self, kind: str, thing: dict[str, Any]) -> None:
@@ -84,19 +87,24 @@ class DryRun:
             kept.append(thing)
 
 
+def rules(zone: ZoneInfo, now: dt.datetime, catalogue: Sequence[Mapping[str, Any]] = ()) -> Rules:
+    """The rules of an installation in a zone; ``catalogue``: what its API says of its event types."""
+    required = {entry["type"]: entry["required"] for entry in catalogue}
+    fields = {entry["type"]: msgspec.convert(entry["custom_fields"], list[CustomField]) for entry in catalogue}
+    return Rules(zone, now.astimezone(zone).date(), required, fields)
+
+
 def _pointer(place: _Loc) -> str:
     return "".join(f"/{step}" for step in place)
 
 
 @contextmanager
-def journals_like(folder: Path) -> Iterator[Path]:
-    """A copy of the journals of earlier imports, so that a dry run tells what has changed and leaves no trace."""
+def traceless(journals: Path) -> Iterator[Path]:
+    """A folder with copies of the journals of earlier imports: a dry run tells what has changed, and leaves nothing."""
     with TemporaryDirectory(prefix="merit-import-") as scratch:
-        copy = Path(scratch) / "journals"
         try:
-            shutil.copytree(folder, copy, ignore=shutil.ignore_patterns("*.lock", "*.new"))
-        except FileNotFoundError:
-            copy.mkdir()
+            for path in journals.glob("*.journal"):
+                shutil.copy(path, scratch)
         except OSError as error:
-            raise MeritError(f"The journals of earlier imports in {folder} cannot be read ({error}).") from error
-        yield copy
+            raise MeritError(f"The journals of earlier imports in {journals} cannot be read ({error}).") from error
+        yield Path(scratch)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from importlib.resources.abc import Traversable
 from pathlib import Path
 
 import yaml
@@ -38,11 +39,30 @@ ADVENTUREWORKS = Sample(
 SAMPLES: Mapping[str, Sample] = {sample.name: sample for sample in (ADVENTUREWORKS,)}
 
 
+YAML = ".yaml"
+
+
 @contextmanager
 def folder(sample: Sample) -> Iterator[Path]:
     """The sample's files as real files."""
     with as_file(files("merit.samples") / sample.name) as path:
         yield path
+
+
+def mapping_names() -> list[str]:
+    """The names of the mappings that are shipped for the exports of others, without their data."""
+    return sorted(entry.name.removesuffix(YAML) for entry in _mappings().iterdir() if entry.name.endswith(YAML))
+
+
+@contextmanager
+def mapping(name: str) -> Iterator[Path]:
+    """A shipped mapping as a real file."""
+    with as_file(_mappings() / (name + YAML)) as path:
+        yield path
+
+
+def _mappings() -> Traversable:
+    return files("merit.samples") / "mappings"
 
 
 def plan(path: Path, key: str) -> object:

@@ -47,8 +47,8 @@ class DryRun:
 
     rules: Rules
     installation: str = LOCAL
-    heard: Callable[[dict[str, Any]], None] = lambda event: None
-    """Called with every event that is sound."""
+    heard: Callable[[str, dict[str, Any]], None] = lambda kind, thing: None
+    """Called with every event and item that is sound, and its type or resource."""
     first: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     async def reach(self) -> None:
@@ -66,7 +66,7 @@ class DryRun:
         except (NotAnEvent, TooDeep) as error:
             return {"index": index, "outcome": FAULTY, "faults": [{"pointer": "", "detail": str(error)}]}
         if not faults:
-            self.heard(event)
+            self.heard(event["type"], event)
         said = [{"pointer": fault.pointer, "detail": fault.detail} for fault in faults]
         return {"index": index, "outcome": FAULTY if said else SOUND, "faults": said}
 
@@ -79,6 +79,7 @@ class DryRun:
             raise Refused(422, {"detail": "not valid", "errors": faults}) from error
         for item in items:
             self._keep(resource, item)
+            self.heard(resource, item)
         return [SOUND] * len(items)
 
     def _keep(self, kind: str, thing: dict[str, Any]) -> None:

@@ -20,9 +20,10 @@ Read = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class Column:
-    """A declared column: where it comes from and how its cells are read. An empty cell is ``default``, or None.
+    """A declared column: where it comes from and how its cells are read.
 
-    The cells of several ``headers`` are read as one, with a blank between them.
+    The cells of several ``headers`` are read as one, with a blank between them. An empty cell is ``default``, else
+    None; with ``split`` it is no value at all, so a tuple without any.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Column:
         """A function from a cell to its value: str, int, Decimal, a local date, an instant in ``zone``, a timedelta,
         bool, what ``map`` says, or, with ``split``, a tuple of str. It raises BadCell.
         """
-        tidied = self._tidied()
+        tidied, default = self._tidied(), self._default
         value = self._several if self.split is not None else self._value(zone, later)
 
         def read(cell: str) -> Any:
@@ -66,7 +67,7 @@ class Column:
                 return value(text)
             if self.required:
                 raise BadCell("is empty")
-            return self.default
+            return default
 
         return read
 
@@ -77,9 +78,15 @@ class Column:
             return (lambda text: cells.cleaned(text, clean)) if clean else None
         return lambda text: cells.matched(cells.cleaned(text, clean), pattern)
 
+    @property
+    def _default(self) -> Any:
+        if self.split is None:
+            return self.default
+        return () if self.default is None else (self.default,)
+
     def _several(self, text: str) -> Any:
         parts = (part.strip() for part in text.split(self.split))
-        return tuple((self.aliases or {}).get(part, part) for part in parts if part) or self.default
+        return tuple((self.aliases or {}).get(part, part) for part in parts if part) or self._default
 
     def _value(self, zone: ZoneInfo, later: Sequence[dt.date]) -> Read:
         if (mapped := self.map) is not None:

@@ -62,10 +62,9 @@ class _Reader:
         if len(self._text) > EXPRESSION_CHARACTERS_MAX:
             raise BadExpression(f"an expression has at most {EXPRESSION_CHARACTERS_MAX} characters")
         try:
-            tree = ast.parse(self._text, mode="eval")
-        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            part = self._part(ast.parse(self._text, mode="eval").body)
+        except (SyntaxError, RecursionError, MemoryError):
             raise BadExpression(f"{self._text!r} is no expression") from None
-        part = self._part(tree.body)
         return Expression(self._text, part.kind, tuple(self._names), part.value)
 
     def _part(self, node: ast.AST) -> Part:

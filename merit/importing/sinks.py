@@ -80,10 +80,8 @@ class Grouped:
     async def finish(self, progress: Done) -> None:
         for number, things in enumerate(self.shelf.groups()):
             rows = [Row(line, cells) for line, cells, _ in things]
-            spoilt = [row for row, (_, _, values) in zip(rows, things, strict=True) if values is None]
-            if spoilt:
-                reason = f"nothing of it is sent, because line {spoilt[0].line} is at fault"
-                self.batch.reject(BadRow(rows, reason))
+            if spoilt := {line for line, _, values in things if values is None}:
+                self._leave([row for row in rows if row.line not in spoilt], min(spoilt))
             else:
                 scope = Scope([self._values(values) for _, _, values in things])
                 await _add(self.batch, rows, scope)
@@ -91,6 +89,11 @@ class Grouped:
                 progress(number, self.shelf.keys)
         progress(self.shelf.keys, self.shelf.keys)
         await self.batch.send()
+
+    def _leave(self, rows: Sequence[Row], line: int) -> None:
+        """Half an object would be another one: the rows that could be read are not sent either."""
+        if rows:
+            self.batch.reject(BadRow(rows, f"nothing of it is sent, because line {line} is at fault"))
 
     def _values(self, values: Sequence[Any]) -> Mapping[str, Any]:
         return dict(zip(self.names, values, strict=True))

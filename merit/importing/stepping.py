@@ -49,7 +49,7 @@ class Stepping:
             folder = self.file.parent
             lookups = [lookup(self.spool, self.mapping, join, folder, zone, self.hear) for join in step.joins]
             sinks = [self._sink(output, reject, where(step, table.header)) for output in step.outputs]
-            line = _Line(step, cells, lookups, sinks, reject)
+            line = _Line(step, cells, lookups, sinks, reject, where(step, table.header))
             for row in self._watched(table, progress):
                 rows += 1
                 await line.take(row)
@@ -93,6 +93,7 @@ class _Line:
     lookups: Sequence[Lookup]
     sinks: Sequence[Sink]
     reject: Reject
+    place: Where
 
     async def take(self, row: Row | BadRow) -> None:
         if isinstance(row, BadRow):
@@ -106,14 +107,17 @@ class _Line:
         try:
             wider = [self._computed(values) for values in joined(self.lookups, known)]
         except Unusable as error:
-            self._spoil(BadRow([row], str(error)), row, known)
+            self._spoil(self._unusable(row, error), row, known)
             return
         for values in wider:
             for sink in self.sinks:
                 try:
                     await sink.take(row, values)
                 except Unusable as error:
-                    self._spoil(BadRow([row], str(error)), row, values)
+                    self._spoil(self._unusable(row, error), row, values)
+
+    def _unusable(self, row: Row, error: Unusable) -> BadRow:
+        return BadRow([row], str(error), *self.place(error.names))
 
     def _spoil(self, bad: BadRow, row: Row, known: Values) -> None:
         self.reject(bad)

@@ -103,6 +103,10 @@ class Desk:
         """Import these rows."""
         file = self.folder / name
         file.write_bytes(rows if isinstance(rows, bytes) else rows.encode())
+        return await self.import_path(file, text, zone)
+
+    async def import_path(self, path: Path, text: str, zone: str = "UTC") -> Summary:
+        """Import a file or a folder that is there already."""
         self.runs += 1
 
         async def token(role: str) -> str:
@@ -111,9 +115,8 @@ class Desk:
         transport = httpx.MockTransport(self.door.answer)
         async with httpx.AsyncClient(transport=transport, base_url="http://merit") as http:
             door = Door(http, token)
-            return await Import(
-                file, self.mapping(text), door, self.folder / "journals", f"run-{self.runs}", zone
-            ).run()
+            job = Import(path, self.mapping(text), door, self.folder / "journals", f"run-{self.runs}", zone)
+            return await job.run()
 
 
 @pytest.fixture

@@ -67,6 +67,19 @@ def test_the_shipped_mappings_have_no_fault(desk: Desk) -> None:
             assert mapping.load(folder / name).steps
 
 
+@pytest.mark.parametrize("name", samples.mapping_names())
+def test_the_mappings_for_exports_of_others_have_no_fault(name: str) -> None:
+    with samples.mapping(name) as path:
+        found = mapping.load(path)
+    assert all(step.outputs for step in found.steps)
+
+
+def test_there_is_a_mapping_for_each_of_them() -> None:
+    assert samples.mapping_names() == [
+        "bpic2012", "callcenter_csat", "maven_crm", "northwind", "olist", "online_retail", "superstore"
+    ]  # fmt: skip
+
+
 def test_no_path_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(MeritError, match="cannot be read"):
         mapping.load(tmp_path / "none.yaml")

@@ -47,14 +47,14 @@ def test_every_application(bank: Mapped) -> None:
         end = decided[row["case_id"]]
         outcome = "won" if end["won"] else end["reason"]
         found = (amounts[row["case_id"]], outcome, end["time"], mean([cycle(end)], 3), end["rep_id"] * end["won"])
-        closed = dt.datetime.fromisoformat(row["closed_at"])
+        closed = dt.datetime.fromisoformat(row["closed_at"])  # cycle_s was written as a float
         assert found == (
             row["amount_req"],
             row["outcome"],
             closed,
             mean([row["cycle_s"]], 3),
             row["closer"],
-        )  # written as a float
+        )
         assert dt.datetime.fromisoformat(end["opened_at"]) == dt.datetime.fromisoformat(row["reg_date"])
 
 

@@ -45,8 +45,7 @@ async def test_a_row_that_is_refused_twice_is_one_rejected_row_which_can_be_mend
     summary = await desk.run(rows, MEMBERS)
 
     assert (summary.rows, summary.rejected, len(summary.faults)) == (2, 1, 2)
-    assert summary.rejected_file is not None
-    rejected = summary.rejected_file.read_text()
+    rejected = summary.rejected_files[0].read_text()
     assert rejected.count("2,south") == 1
     mended = await desk.run(rejected.replace("2,south", "3,south"), MEMBERS)
     assert (mended.rows, mended.rejected) == (1, 0)

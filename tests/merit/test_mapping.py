@@ -11,8 +11,13 @@ import pytest
 from merit import samples
 from merit.home import MeritError
 from merit.importing import mapping
-from merit.importing.cells import BadCell
+from merit.importing.cells import CLEANINGS, BadCell
 from merit.importing.columns import Column
+from merit.importing.functions import NAMES
+from merit.importing.kinds import COLUMN_KINDS
+from merit.importing.mapping import JOIN_KEYS, STEP_KEYS, TOP_KEYS
+from merit.importing.mapping_columns import COLUMN_KEYS
+from merit.importing.mapping_outputs import EVENT_KEYS, ITEM_KEYS, RESOURCES
 from merit.importing.places import MappingRefused
 from tests.merit.conftest import ORDERS, Desk
 
@@ -116,6 +121,20 @@ def test_a_thousands_mark_stands_between_groups_of_three(column: Column, cell: s
 def test_a_thousands_mark_anywhere_else_is_refused(column: Column, cell: str) -> None:
     with pytest.raises(BadCell, match="may only stand before groups of three digits"):
         column.reader(ZoneInfo("UTC"))(cell)
+
+
+def test_the_mapping_of_the_page_about_mappings_has_no_fault(desk: Desk) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mappings.md").read_text(encoding="utf-8")
+    found = desk.mapping(page.partition("```yaml\n")[2].partition("```")[0])
+
+    assert [step.file for step in found.steps] == ["staff.csv", "lines.csv"]
+
+
+def test_the_page_about_mappings_names_every_word() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "mappings.md").read_text(encoding="utf-8")
+    words = {*COLUMN_KEYS, *COLUMN_KINDS, *STEP_KEYS, *JOIN_KEYS, *TOP_KEYS, *EVENT_KEYS, *ITEM_KEYS, *RESOURCES}
+    words |= {f"{name}(" for name in NAMES} | {*CLEANINGS, "compute", "each"}
+    assert [word for word in sorted(words) if f"`{word}" not in page and f"{word}:" not in page] == []
 
 
 def test_the_mapping_of_the_readme_has_no_fault(desk: Desk) -> None:

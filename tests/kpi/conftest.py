@@ -114,6 +114,7 @@ async def clean(kpi: Database) -> Database:
             await conn.execute(f"delete from {table}")
         for table in ("person", "span", "target", "custom_field", "outbox", "position"):
             await conn.execute(f"delete from {table}")
+        await conn.execute("update calendar set turned_until = null, fiscal_month = 1")
     return kpi
 
 

@@ -15,7 +15,7 @@ from services.kpi.domain.fields import Fields
 from services.kpi.domain.measures import measures_of, term_of
 from services.kpi.domain.units import Units
 
-MEASURES_MAX = 100
+MEASURES_MAX = 64
 """How many measures one KPI may stand on, through all the KPIs that it names."""
 AT_LEAST_MAX = 1_000
 _NEEDS: Mapping[Kind, tuple[str, ...]] = {

@@ -6,7 +6,8 @@ import copy
 import datetime as dt
 import itertools
 import json
-from decimal import Decimal
+from collections.abc import Callable
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,11 +17,15 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from contracts import envelope
+from contracts.currencies import MINOR_DIGITS
+from contracts.sales import day_or_instant
 from contracts.topics import ACCEPTED_FROM_CRM, EVENT_TYPES, object_key
+from services.ingest.domain.custom_fields import CustomField
 from services.ingest.domain.door import Door as Rules
 from services.ingest.domain.faults import NotAnEvent
 from services.ingest.domain.judge import Judged, judge
 from services.ingest.domain.text import TooDeep, check_depth
+from tests.ingest.events import golden
 
 EXAMPLES = Path(__file__).parents[2] / "contracts" / "examples"
 GOLDEN = [
@@ -29,7 +34,19 @@ GOLDEN = [
     for path in sorted((EXAMPLES / name).glob("*.json"))
     if not path.name.startswith("invalid-")
 ]
-RULES = Rules(ZoneInfo("America/New_York"), dt.date(2026, 3, 10), {"crm.order.placed.v1": ["/data/customer_id"]})
+FIELDS = [
+    CustomField(
+        name=name, version=1, type=type_, required=False, event_types=(), active=True, decided_by="x",
+        decided_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+    )
+    for name, type_ in (("channel", "text"), ("region", "decimal"), ("share", "date"), ("strategic", "boolean"))
+]  # fmt: skip
+RULES = Rules(
+    ZoneInfo("America/New_York"),
+    dt.date(2026, 3, 10),
+    {"crm.order.placed.v1": ["/data/customer_id"]},
+    dict.fromkeys(ACCEPTED_FROM_CRM, FIELDS),
+)
 KINDS = ["application/cloudevents+json", "application/cloudevents-batch+json", "application/json"]
 shared = settings(
     deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
@@ -109,6 +126,56 @@ def test_a_mutated_event_is_sound_or_has_faults_that_lead_somewhere(event: dict[
         check_sound(found)
 
 
+def is_decimal(value: Any) -> bool:
+    """By Python's own reading, and the bounds of an amount."""
+    try:
+        _, digits, exponent = Decimal(str(value)).as_tuple()
+    except InvalidOperation:
+        return False
+    written = set(str(value)) <= set("-0123456789.") and isinstance(exponent, int)
+    return written and exponent >= -10 and len(digits) + exponent <= 20
+
+
+def is_date(value: Any) -> bool:
+    """By the calendar, and the one way to write it."""
+    return isinstance(value, str) and any(str(day) == value for day in days(value))
+
+
+def days(text: str) -> list[dt.date]:
+    try:
+        return [dt.date(*map(int, text.split("-")))]
+    except (ValueError, TypeError):
+        return []
+
+
+MODELS: dict[str, Callable[[Any], bool]] = {
+    "channel": lambda value: value is None or isinstance(value, str),
+    "region": lambda value: value is None or (isinstance(value, str | int) and is_decimal(value)),
+    "share": lambda value: value is None or is_date(value),
+    "strategic": lambda value: value is None or isinstance(value, bool),
+}
+"""What may stand under a declared name in an event that is sound, told in other words than the door's."""
+numerals = st.decimals(allow_nan=True, allow_infinity=True).map(str) | st.from_regex(r"-?[0-9]{1,22}(\.[0-9]{1,12})?")
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63) + 1, 2**63 - 1)
+    | numerals
+    | st.dates().map(str)
+    | st.text(st.characters(codec="utf-8", exclude_characters="\0"), max_size=12)
+)
+
+
+@shared
+@given(event_type=st.sampled_from(list(ACCEPTED_FROM_CRM)), name=st.sampled_from(list(MODELS)), value=scalars)
+def test_a_declared_field_takes_what_its_type_says_and_nothing_else(event_type: str, name: str, value: Any) -> None:
+    event = golden(event_type)
+    event["data"]["attributes"] = {name: value}
+    found = judged(json.dumps(event).encode())
+    assert found is not None
+    assert {fault.pointer for fault in found.faults} == (set() if MODELS[name](value) else {f"/data/attributes/{name}"})
+
+
 def check_sound(found: Judged) -> None:
     """What is accepted can be read by every reader, and keeps what semantics.md says of credits."""
     read = envelope.decode(found.raw)
@@ -126,6 +193,19 @@ def check_sound(found: Judged) -> None:
             by_share = owners[0].share is not None
             parts = [Decimal((c.share if by_share else c.amount) or "NaN") for c in owners]
             assert sum(parts) == (1 if by_share else Decimal(data.amount))
+    for amount in ("amount", "score"):
+        if (value := getattr(data, amount, None)) is not None:
+            assert Decimal(value) >= 0
+    if hasattr(data, "score"):
+        assert Decimal(data.score) <= data.scale_max
+    if (code := getattr(data, "currency", None)) is not None:
+        assert code in MINOR_DIGITS
+    assert (getattr(data, "amount", None) is None) or getattr(data, "currency", "by its order") is not None
+    for when in ("opened_at", "due_at"):
+        if (text := getattr(data, when, None)) is not None:
+            assert isinstance(day_or_instant(text), dt.date)
+    for name, right in MODELS.items():
+        assert right(data.attributes.get(name))
 
 
 @shared

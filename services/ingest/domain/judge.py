@@ -158,4 +158,4 @@ def _identified(raw: bytes, event: dict[str, Any], faults: tuple[Fault, ...]) ->
         mark = Mark(envelope.identity_hash(object_id, read.source, read.id), envelope.content_hash(read))
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError):
         return Judged(raw, event, faults, storable(object_id))
-    return Judged(raw, event, faults, object_id, mark)
+    return Judged(raw, event, faults, storable(object_id), mark)

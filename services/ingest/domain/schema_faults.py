@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Callable, Iterable, Iterator
 from functools import cache
+from itertools import groupby
 from typing import Annotated, Any, cast, get_args
 
 import msgspec
@@ -43,9 +44,16 @@ def is_instant(value: object) -> bool:
 
 def faults(event_type: str | None, event: object) -> Iterator[Fault]:
     """Every fault of an event against its type's schema (None: against the envelope's only), in document order."""
-    errors: Iterable[_Error] = _validator(event_type).iter_errors(cast(Any, event))
+    errors = _of_their_type(_validator(event_type).iter_errors(cast(Any, event)))
     for error in sorted(errors, key=lambda e: [str(step) for step in e.absolute_path]):
         yield from _explained(error)
+
+
+def _of_their_type(errors: Iterable[_Error]) -> list[_Error]:
+    """Of what has the wrong type nothing else is said, such as that 1e400 is also beyond a maximum."""
+    found = list(errors)
+    wrong = {tuple(error.absolute_path) for error in found if error.validator == "type"}
+    return [error for error in found if error.validator == "type" or tuple(error.absolute_path) not in wrong]
 
 
 @cache
@@ -90,14 +98,14 @@ def _explained(error: _Error) -> Iterator[Fault]:
 
 def _explained_choice(error: _Error) -> Iterator[Fault]:
     """A value that fits no branch: the faults of the branch of its own type, or that no branch has its type."""
-    near = [branch for branch in error.context or () if branch.validator != "type"]
-    if near:
-        for branch in near:
-            yield from _explained(branch)
+    branches = [list(of) for _, of in groupby(error.context or (), lambda one: one.relative_schema_path[0])]
+    if near := [one for of in branches if not any(one.validator == "type" for one in of) for one in of]:
+        for one in near:
+            yield from _explained(one)
         return
     types = [branch.get("type") for branch in error.validator_value if branch.get("type") != "null"]
-    patterned = any("pattern" in branch for branch in error.validator_value)
-    yield Fault(pointer(error.absolute_path), *_wrong_type(types, error.instance, patterned))
+    decimal = any(branch.get("pattern") in _DECIMALS for branch in error.validator_value)
+    yield Fault(pointer(error.absolute_path), *_wrong_type(types, error.instance, decimal))
 
 
 def _plain_words(error: _Error) -> tuple[str, str]:
@@ -105,7 +113,7 @@ def _plain_words(error: _Error) -> tuple[str, str]:
     match error.validator:
         case "type":
             types = wanted if isinstance(wanted, list) else [wanted]
-            return _wrong_type(types, instance, "pattern" in error.schema)
+            return _wrong_type(types, instance, error.schema.get("pattern") in _DECIMALS)
         case "format":
             code, words = _FORMATS[wanted]
             return code, f"{shown(instance)} is not {words}"
@@ -123,8 +131,8 @@ def _plain_words(error: _Error) -> tuple[str, str]:
             return "schema", "does not fit the schema"
 
 
-def _wrong_type(types: list[Any], instance: object, patterned: bool) -> tuple[str, str]:
-    if patterned and isinstance(instance, int | float) and not isinstance(instance, bool):
+def _wrong_type(types: list[Any], instance: object, decimal: bool) -> tuple[str, str]:
+    if decimal and isinstance(instance, int | float) and not isinstance(instance, bool):
         return "number-for-decimal", 'a decimal is written as text, such as "12.50", never as a number'
     return "wrong-type", "must be " + " or ".join(_WORDS.get(t, str(t)) for t in types if t != "null")
 
@@ -161,6 +169,7 @@ def _pattern(type_: Any) -> str:
     return next(meta.pattern for meta in get_args(type_)[1:] if isinstance(meta, Meta) and meta.pattern)
 
 
+_DECIMALS = {_pattern(type_) for type_ in (sales.Amount, sales.SignedAmount, sales.Share)}
 _PATTERNS: dict[str, Callable[[str, str], Fault]] = {
     _pattern(sales.Amount): _no_decimal,
     _pattern(sales.SignedAmount): _no_decimal,

@@ -56,6 +56,13 @@ def test_each_word_of_a_bonus_is_required(desk: Desk, word: str) -> None:
     assert (f"/components/0/{word}", "required") in faults(desk.document(desk.component(kind="bonus", **words)))
 
 
+@pytest.mark.parametrize("currency", ["ZZZ", "usd", "US", 5])
+def test_a_currency_that_nobody_is_paid_in_is_refused(desk: Desk, currency: object) -> None:
+    assert faults(desk.document(desk.component(rate="0.05", currency=currency))) == {
+        ("/components/0/currency", "not-valid")
+    }
+
+
 def test_what_is_done_without_a_parameter_must_be_said(desk: Desk) -> None:
     document = desk.document(desk.component(rate="${commission_rate}"))
     assert faults(document) == {("/components/0/without_parameter", "required")}

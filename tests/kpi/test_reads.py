@@ -13,6 +13,7 @@ import pytest
 from chassis.bus import Record
 from chassis.db import Connection, Database
 from contracts import envelope
+from contracts.incentive import Target, TargetVersion
 from contracts.kpi import ValueChanged
 from services.kpi.domain.definitions import BadDefinition
 from services.kpi.domain.errors import KpiNotFound, SubjectNotFound
@@ -22,9 +23,10 @@ from services.kpi.handlers import define
 from services.kpi.handlers.announce import announce_changes
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
+from services.kpi.handlers.read_attainment import read_attainment
 from services.kpi.handlers.read_quality import read_quality
 from services.kpi.handlers.read_values import Question, read_values
-from services.kpi.store import values
+from services.kpi.store import directory, values
 
 Event, Person = Callable[..., dict[str, Any]], Callable[..., Record]
 NOW = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
@@ -180,3 +182,28 @@ async def test_a_refund_counts_on_its_own_day_for_those_of_its_orders_day(
     # ann was below boss when the order was placed, and no more when it was refunded
     assert await seen(sold, "manager", Sight(), "2026-02") == {"boss": "1"}
     assert (await seen(sold, "rep", Sight(tree="boss"), "2026-02"))["ann"] == "-4"
+
+
+async def test_a_target_in_another_currency_is_measured_by_nothing(sold: Database) -> None:
+    async def attained(version: int, currency: str | None, kpi: str = "sales_amount") -> tuple[str | None, bool]:
+        target = Target(
+            target_id=f"of {kpi}",
+            kpi=kpi,
+            subject_kind="rep",
+            subject="ann",
+            valid_from=dt.date(2026, 1, 1),
+            valid_to=dt.date(2026, 4, 1),
+            currency=currency,
+            versions=[TargetVersion(version, "30", NOW)],
+        )
+        async with sold.transaction() as conn:
+            await directory.save_targets(conn, [target])
+            day = dt.date(2026, 4, 1)
+            everything = await read_attainment(conn, Sight(), "ann", None, None, day, "", 10, "USD")
+            (found,) = [a for a in everything if a.target.kpi == kpi]
+        return found.part.text if found.part else None, found.met
+
+    assert await attained(1, "JPY") == (None, False)
+    assert await attained(2, "USD") == ("1.000000", True), "the newer version is in another currency"
+    assert await attained(3, None) == ("1.000000", True)
+    assert await attained(1, "JPY", "order_count") == ("0.066667", False), "a count is in no currency"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from fractions import Fraction
 from itertools import pairwise
 
+from contracts.currencies import MINOR_DIGITS
 from services.incentive.domain.document import Node, day
 from services.incentive.domain.formulas import Formula, names
 from services.incentive.domain.plans import Award, Component, Table, Windows
@@ -117,7 +117,7 @@ def _read_currency(node: Node, kind: str, rule: Table | Award) -> str | None:
     if not amounts and not node.has("currency"):
         return None
     currency = node.text("currency", "the rule has amounts of money: in which currency?")
-    if currency != "?" and not re.fullmatch("[A-Z]{3}", currency):
+    if currency != "?" and currency not in MINOR_DIGITS:
         node.fault("currency", "not-valid", "this must be an ISO 4217 code, such as USD")
     return currency
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
+from chassis.settings import CurrencyCode
 from chassis.tokens import Caller, requires
 from contracts.kpi import SubjectKind
 from services.incentive.domain.errors import BadItems
@@ -30,7 +31,6 @@ from services.incentive.routes.asking import (
 )
 
 router = APIRouter()
-Currency = Annotated[str, Field(pattern="^[A-Z]{3}$")]
 
 
 class TargetItem(Strict):
@@ -42,7 +42,7 @@ class TargetItem(Strict):
     since: Annotated[dt.date, Field(alias="from")]
     to: dt.date
     value: Amount
-    currency: Currency | None = None
+    currency: CurrencyCode | None = None
 
 
 class Targets(Strict):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from chassis.db import Connection
-from services.kpi.domain.definitions import Direction
+from services.kpi.domain.definitions import Definition, Direction
 from services.kpi.domain.periods import split
 from services.kpi.domain.sight import Sight
 from services.kpi.domain.values import Value, attainment
@@ -16,6 +16,8 @@ from services.kpi.handlers.in_force import in_force
 from services.kpi.handlers.read_values import value
 from services.kpi.store import directory
 from services.kpi.store.directory import TargetVersion
+
+OTHER_CURRENCY = "the target is in another currency than what is counted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +48,12 @@ async def read_attainment(
     as_of: dt.date,
     after: str,
     limit: int,
+    reporting_currency: str,
 ) -> Sequence[Attained]:
-    """The attainment of targets that the caller may see, in order of their ids."""
+    """The attainment of targets that the caller may see, in order of their ids.
+
+    Money is counted in the reporting currency: a target in another one is measured by nothing.
+    """
     known = await in_force(conn)
     found = await directory.targets(conn, sight, subject, since, until, after, limit)
     groups: dict[tuple[str, str], list[TargetVersion]] = {}
@@ -56,13 +62,16 @@ async def read_attainment(
     attained = {t.target_id: Attained(t, "up") for t in found}
     for (kpi, kind), some in groups.items():
         if kpi in known.terms:
-            direction = known.published[kpi].definition.direction
+            definition = known.published[kpi].definition
             pairs = [(t.subject, split(t.valid_from, t.valid_to, None)[0]) for t in some]
             answers = await value(conn, known, kpi, kind, pairs, as_of, sight)
             for t, answer in zip(some, answers, strict=True):
-                attained[t.target_id] = Attained(t, direction, answer.value, _part(answer.value, t))
+                attained[t.target_id] = _attained(definition, t, answer.value, reporting_currency)
     return [attained[t.target_id] for t in found]
 
 
-def _part(value: Value, target: TargetVersion) -> Value | None:
-    return None if value.exact is None else attainment(value, target.value)
+def _attained(definition: Definition, target: TargetVersion, counted: Value, reporting_currency: str) -> Attained:
+    alike = definition.unit != "money" or target.currency in (None, reporting_currency)
+    value = counted if alike else Value(None, None, null_reason=OTHER_CURRENCY)
+    part = None if value.exact is None else attainment(value, target.value)
+    return Attained(target, definition.direction, value, part)

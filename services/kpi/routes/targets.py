@@ -44,6 +44,7 @@ async def list_attainment(
             query.as_of or deps.today(),
             query.cursor,
             query.limit + 1,
+            deps.currency,
         )
     shown = found[: query.limit]
     return {
@@ -61,6 +62,7 @@ def _attained(a: read_attainment.Attained) -> dict[str, Any]:
         "from": a.target.valid_from,
         "to": a.target.valid_to,
         "target": plain(a.target.value),
+        "currency": a.target.currency,
         "actual": a.value.text if a.value else None,
         "null_reason": a.value.null_reason if a.value else "no such KPI is published",
         "attainment": a.part.text if a.part else None,

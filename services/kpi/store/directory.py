@@ -93,7 +93,8 @@ async def save_targets(conn: Connection, targets: Sequence[Target]) -> None:
     await conn.executemany(
         "insert into target (target_id, kpi, subject_kind, subject, valid_from, valid_to, version, value, currency)"
         " values ($1, $2, $3, $4, $5, $6, $7, $8::text::numeric, $9) on conflict (target_id) do update"
-        " set version = excluded.version, value = excluded.value where target.version < excluded.version",
+        " set version = excluded.version, value = excluded.value, currency = excluded.currency"
+        " where target.version < excluded.version",
         rows,
     )
 

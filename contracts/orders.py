@@ -20,6 +20,7 @@ from contracts import sales
 from contracts.envelope import Envelope
 from contracts.splits import total
 from contracts.topics import CRM_SALES
+from contracts.trusted import trusted
 
 
 class Said(Struct, frozen=True, order=True, array_like=True, gc=False):
@@ -102,7 +103,7 @@ class OrderHistory(Struct, frozen=True, array_like=True):
 
 pack: Callable[[OrderHistory], bytes] = msgspec.msgpack.Encoder(decimal_format="string").encode
 """A history as compact bytes."""
-unpack: Callable[[bytes], OrderHistory] = msgspec.msgpack.Decoder(OrderHistory).decode
+unpack: Callable[[bytes], OrderHistory] = msgspec.msgpack.Decoder(trusted(OrderHistory)).decode
 """Read what ``pack`` wrote."""
 
 
@@ -112,7 +113,9 @@ MONEY_EVENTS = {
     name: CRM_SALES.events[name] for name in (sales.INVOICE_ISSUED, sales.PAYMENT_RECEIVED, sales.PAYMENT_REVERSED)
 }
 """The event types that tell how an order was paid for; they change nothing of its state."""
-_decoders: dict[str, Callable[[Raw], Any]] = {n: msgspec.json.Decoder(type_).decode for n, type_ in EVENTS.items()}
+_decoders: dict[str, Callable[[Raw], Any]] = {
+    name: msgspec.json.Decoder(trusted(type_)).decode for name, type_ in EVENTS.items()
+}
 
 
 def read(event: Envelope) -> sales.OrderEvent:

@@ -19,6 +19,7 @@ from contracts.incentive import Target
 from contracts.kpi import VALUE_CHANGED, ValueChanged
 from contracts.rates import RATES_SET, DatedRate, RateTable
 from contracts.topics import FX_RATES, KPI_VALUES
+from contracts.trusted import trusted
 from services.kpi.domain.errors import Malformed
 from services.kpi.domain.objects import OBJECT_KINDS, OF_EVENT
 from services.kpi.domain.objects.object_kind import ObjectKind
@@ -29,7 +30,9 @@ _person = msgspec.json.Decoder(Person).decode
 _custom_field = msgspec.json.Decoder(CustomField).decode
 _target = msgspec.json.Decoder(Target).decode
 _data: dict[str, Callable[[Raw], Any]] = {
-    name: msgspec.json.Decoder(type_).decode for kind in OBJECT_KINDS.values() for name, type_ in kind.events.items()
+    name: msgspec.json.Decoder(trusted(type_)).decode
+    for kind in OBJECT_KINDS.values()
+    for name, type_ in kind.events.items()
 }
 
 

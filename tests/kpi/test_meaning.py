@@ -27,7 +27,7 @@ from services.kpi.domain.spans import Span
 from services.kpi.domain.values import leaves
 from services.kpi.handlers.compute import Answer, compute
 from services.kpi.store import directory, facts, keys, measures, slices, verification
-from services.kpi.store.facts import Change
+from services.kpi.store.facts import change
 from services.kpi.store.measures import Cell
 from tests.kpi import language, naive
 from tests.kpi import naive_facts as slow
@@ -92,8 +92,8 @@ async def take(conn: Connection, kept: Kept, shift: int, before: Objects, batch:
     for over in overs:
         partition = {o: n % 2 for n, o in enumerate(["o1", "o2", "o3", "o4"])}
         mine = {key: made for key, made in batch.items() if key[0] == over}
-        gone = [Change(f, partition[f.object_id], 0) for key in mine for f in before.get(key, [])]
-        fresh = [Change(f, partition[f.object_id], 0) for made in mine.values() for f in made]
+        gone = [change(f, partition[f.object_id], 0) for key in mine for f in before.get(key, [])]
+        fresh = [change(f, partition[f.object_id], 0) for made in mine.values() for f in made]
         if gone:
             await facts.remove(conn, over, gone, kept)
         if fresh:

@@ -1,6 +1,6 @@
 """The SQL that fills and empties fact tables, made from the registry of facts.
 
-Facts go in and out as arrays: a statement per table and batch.
+Facts go in and out as array literals (chassis.arrays): a statement per table and batch.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ def column_types(kind: FactKind) -> dict[str, str]:
 
 
 def given(kind: FactKind) -> str:
-    """The rows in the first parameters: a row's columns, its partition, the rank of the reason to tell, and whether it
-    comes (1) or goes (-1)."""
+    """The rows in the first parameters, as array literals: a row's columns, its partition, the rank of the reason to
+    tell, and whether it comes (1) or goes (-1)."""
     types = {**column_types(kind), "partition": "int", "reason": "int", "sign": "int"}
-    arrays = ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(types.values(), 1))
+    arrays = ", ".join(f"${n}::text::{type_}[]" for n, type_ in enumerate(types.values(), 1))
     names = ", ".join("attributes::jsonb as attributes" if c == "attributes" else c for c in types)
     return f"select {names} from unnest({arrays}) as g({', '.join(types)})"
 
@@ -36,7 +36,7 @@ def deletion(kind: FactKind) -> str:
     """Take rows out by their keys, with the rank of each one's reason: the first four parameters."""
     keys = " and ".join(f"f.{c} = g.{c}" for c in KEY_COLUMNS)
     return (
-        f"delete from {kind.table} f using unnest($1::text[], $2::text[], $3::int[], $4::int[])"
+        f"delete from {kind.table} f using unnest($1::text::text[], $2::text::text[], $3::text::int[], $4::text::int[])"
         f" as g({', '.join(KEY_COLUMNS)}, reason) where {keys} returning f.*, g.reason"
     )
 

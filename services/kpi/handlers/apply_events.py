@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -18,7 +20,7 @@ from services.kpi.domain.meaning import InForce
 from services.kpi.domain.objects.object_kind import ObjectKind, Standing
 from services.kpi.handlers.in_force import in_force
 from services.kpi.store import directory, facts, histories, keys, slices
-from services.kpi.store.facts import Change
+from services.kpi.store.facts import Change, change
 from services.kpi.store.histories import Conflicting, HistoryRow, Identity, ObjectKey, Repeated
 from services.kpi.translate import read_event
 
@@ -129,36 +131,38 @@ async def _learn(conn: Connection, news: Iterable[Arrival], zone: ZoneInfo) -> l
 def _rank(arrival: Arrival, known: bool, zone: ZoneInfo) -> int:
     event = arrival.event
     assert event.time
-    day = local_day(event.time, arrival.data.business_date, zone)
     reason = reason_for(
         imported=event.importid is not None,
         restates=arrival.kind.restates(event, known),
         received_at=arrival.record.appended_at,
-        day_ended_at=dt.datetime.combine(day + DAY, dt.time.min, zone),
+        day_ended_at=_end_of(local_day(event.time, arrival.data.business_date, zone), zone),
     )
     return REASONS.index(reason)
 
 
+@lru_cache(maxsize=10_000)
+def _end_of(day: dt.date, zone: ZoneInfo) -> dt.datetime:
+    return dt.datetime.combine(day + DAY, dt.time.min, zone).astimezone(dt.UTC)
+
+
 def _changes(touched: Iterable[Touched], standing: Iterable[Standing]) -> tuple[Changes, Changes]:
     """The facts that go and those that come, by kind: of an object whose facts of a kind stay as they are, none."""
-    gone: Changes = {}
-    fresh: Changes = {}
+    gone: Changes = defaultdict(list)
+    fresh: Changes = defaultdict(list)
     for object_, stands in zip(touched, standing, strict=True):
         partition, rank = object_.last.partition.number, object_.rank
-        after = _by_kind(stands.facts)
-        before = {} if object_.before is None else _by_kind(object_.kind.stand(object_.before).facts)
-        for over in after.keys() | before.keys():
-            if (old := before.get(over)) != (new := after.get(over)):
-                gone.setdefault(over, []).extend(Change(f, partition, rank) for f in old or ())
-                fresh.setdefault(over, []).extend(Change(f, partition, rank) for f in new or ())
-    return {k: c for k, c in gone.items() if c}, {k: c for k, c in fresh.items() if c}
+        before = [] if object_.before is None else object_.kind.stand(object_.before).facts
+        same = _kinds_that_stay(before, stands.facts) if before else ()
+        for facts_, changes in ((before, gone), (stands.facts, fresh)):
+            for fact in facts_:
+                if fact.kind not in same:
+                    changes[fact.kind].append(change(fact, partition, rank))
+    return gone, fresh
 
 
-def _by_kind(facts: Iterable[Fact]) -> dict[str, list[Fact]]:
-    found: dict[str, list[Fact]] = {}
-    for fact in facts:
-        found.setdefault(fact.kind, []).append(fact)
-    return found
+def _kinds_that_stay(before: Sequence[Fact], after: Sequence[Fact]) -> set[str]:
+    kinds = {fact.kind for fact in before}
+    return {k for k in kinds if [f for f in before if f.kind == k] == [f for f in after if f.kind == k]}
 
 
 def _row(touched: Touched, stands: Standing) -> HistoryRow:

@@ -59,11 +59,12 @@ async def _facts_equal_log(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[C
         for kind in kinds:
             packed = await verification.histories_of_partition(conn, kind.name, partition.number)
             kept = {key: kind.unpack(known) for key, known in packed.items()}
-            objects.compare({key: known for key, known in folded.items() if key[0] == kind.name}, kept)
-        made = [f for (name, _), known in folded.items() for f in OBJECT_KINDS[name].stand(known).facts]
+            made = {key: kind.unpack(kind.pack(known)) for key, known in folded.items() if key[0] == kind.name}
+            objects.compare(made, kept)
+        standing = [f for (name, _), known in folded.items() for f in OBJECT_KINDS[name].stand(known).facts]
         for over in (o for o, fact in FACT_KINDS.items() if OBJECT_KINDS[fact.objects[0]] in kinds):
             stored = await verification.facts_of_partition(conn, over, partition.number)
-            facts.compare({_key(f): f for f in made if f.kind == over}, {_key(f): f for f in stored})
+            facts.compare({_key(f): f for f in standing if f.kind == over}, {_key(f): f for f in stored})
     return [
         _check("histories equal the accepted events of the log", objects.examined, objects.wrong),
         _check("facts equal the accepted events of the log", facts.examined, facts.wrong),

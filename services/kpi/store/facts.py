@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
+from chassis.arrays import literal, literals
 from chassis.db import Connection
 from chassis.telemetry import current_traceparent
 from contracts.sales import Attributes
-from services.kpi.domain.fact_kinds import FACT_KINDS, SHARED_COLUMNS
+from services.kpi.domain.fact_kinds import FACT_KINDS, KEY_COLUMNS, SHARED_COLUMNS
 from services.kpi.domain.fact_sql import deletion, given, insertion
 from services.kpi.domain.facts import Fact
 from services.kpi.domain.meaning import Kept
@@ -21,19 +23,20 @@ from services.kpi.store import keys
 _ATTRIBUTES = SHARED_COLUMNS.index("attributes")
 
 
-class Change(NamedTuple):
-    """A fact that comes or goes: the partition of its object's log, and the rank of the reason to tell."""
+Change = tuple[Any, ...]
+"""A fact that comes or goes: its row, then the partition of its object's log and the rank of the reason to tell."""
 
-    fact: Fact
-    partition: int
-    reason: int
+
+def change(fact: Fact, partition: int, reason: int) -> Change:
+    """A fact that comes or goes."""
+    return (*astuple(fact), partition, reason)
 
 
 async def remove(conn: Connection, over: str, changes: Sequence[Change], kept: Kept) -> None:
     """Take facts of one kind away, and what they gave to the slices."""
     kind, slices = FACT_KINDS[over], kept.of(over).slices
-    names = [[c.fact.object_id for c in changes], [c.fact.entry for c in changes], [c.fact.line for c in changes]]
-    params = Params([*names, [c.reason for c in changes]])
+    names = len(KEY_COLUMNS)
+    params = Params(literals([(*c[:names], c[-1]) for c in changes], names + 1))
     query = f"with gone as ({deletion(kind)})"
     fold = folding(slices, params, "gone f", "f.reason", -1, current_traceparent()) if slices else "select from gone"
     await conn.execute(f"{query}{', ' if slices else ' '}{fold}", *params)
@@ -42,7 +45,7 @@ async def remove(conn: Connection, over: str, changes: Sequence[Change], kept: K
 async def add(conn: Connection, over: str, changes: Sequence[Change], kept: Kept) -> None:
     """Add facts of one kind, and what they give to the slices."""
     kind, slices = FACT_KINDS[over], kept.of(over).slices
-    params = _rows(over, changes, 1)
+    params = _rows(over, changes, [1] * len(changes))
     query = f"with given as ({given(kind)})"
     if not slices:
         await conn.execute(f"{query} {insertion(kind)}", *params)
@@ -55,9 +58,11 @@ async def take_keys(
     conn: Connection, over: str, gone: Sequence[Change], fresh: Sequence[Change], kept: Kept, shift: int
 ) -> None:
     """Tell the key sets of a kind what went and what came, at once. ``shift``: see store.keys; needs its lock."""
+    rows = _rows(over, [*gone, *fresh], [-1] * len(gone) + [1] * len(fresh))
     for one in kept.of(over).keys.values():
-        params = Params(a + b for a, b in zip(_rows(over, gone, -1), _rows(over, fresh, 1), strict=True))
-        await keys.change(conn, one, shift, params, f"given as ({given(FACT_KINDS[over])}), ", "given f", "f.sign")
+        await keys.change(
+            conn, one, shift, Params(rows), f"given as ({given(FACT_KINDS[over])}), ", "given f", "f.sign"
+        )
 
 
 async def refold(
@@ -87,12 +92,13 @@ async def objects_of(conn: Connection, over: str, person_ids: Sequence[str]) -> 
     return [r["object_id"] for r in rows]
 
 
-def _rows(over: str, changes: Sequence[Change], sign: int) -> Params:
-    columns: list[list[Any]] = [[] for _ in FACT_KINDS[over].columns]
-    if changes:
-        columns = [list(c) for c in zip(*(msgspec.structs.astuple(c.fact) for c in changes), strict=True)]
-        columns[_ATTRIBUTES] = [_json(attributes) for attributes in columns[_ATTRIBUTES]]
-    return Params([*columns, [c.partition for c in changes], [c.reason for c in changes], [sign] * len(changes)])
+def _rows(over: str, changes: Sequence[Change], signs: Sequence[int]) -> Params:
+    """The parameters of ``fact_sql.given``."""
+    if not changes:
+        return Params(literals([], len(FACT_KINDS[over].columns) + 3))
+    columns = list(zip(*changes, strict=True))
+    columns[_ATTRIBUTES] = tuple([_json(attributes) for attributes in columns[_ATTRIBUTES]])
+    return Params([*map(literal, columns), literal(signs)])
 
 
 def _json(attributes: Attributes) -> str:

@@ -6,7 +6,9 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
+from chassis.arrays import literal, literals
 from chassis.bus import Partition
 from chassis.db import Connection, columns
 
@@ -16,8 +18,7 @@ Identity = tuple[bytes, bytes]
 """What an accepted event holds for ever: the hash of its pair (source, id), and that of its object."""
 
 
-@dataclass(frozen=True, slots=True)
-class HistoryRow:
+class HistoryRow(NamedTuple):
     """An object's packed history with what is listed of it."""
 
     kind: str
@@ -66,11 +67,10 @@ async def claim(conn: Connection, contents: Mapping[Identity, bytes]) -> tuple[s
         first.setdefault(identity[0], identity)
     asked = sorted(first.values())
     fresh = await conn.fetch(
-        "insert into seen (pair, object, content) select * from unnest($1::bytea[], $2::bytea[], $3::bytea[])"
+        "insert into seen (pair, object, content)"
+        " select * from unnest($1::text::bytea[], $2::text::bytea[], $3::text::bytea[])"
         " on conflict do nothing returning pair",
-        [pair for pair, _ in asked],
-        [object_ for _, object_ in asked],
-        [contents[identity] for identity in asked],
+        *literals([(*identity, contents[identity]) for identity in asked], 3),
     )
     taken = {first[r["pair"]] for r in fresh}
     if len(taken) == len(contents):
@@ -116,8 +116,8 @@ async def histories(conn: Connection, objects: Iterable[ObjectKey]) -> dict[Obje
     """What is known of these objects, packed; unknown ones are absent."""
     asked = list(objects)
     rows = await conn.fetch(
-        "select kind, object_id, packed from object_history where object_id = any($1::text[]) and kind = any($2)",
-        sorted({object_id for _, object_id in asked}),
+        "select kind, object_id, packed from object_history where object_id = any($1::text::text[]) and kind = any($2)",
+        literal(sorted({object_id for _, object_id in asked})),
         sorted({kind for kind, _ in asked}),
     )
     return {(r["kind"], r["object_id"]): r["packed"] for r in rows}
@@ -127,8 +127,9 @@ async def save_histories(conn: Connection, rows: Sequence[HistoryRow]) -> None:
     """Replace what is known of these objects, given in order of their ids."""
     await conn.execute(
         "insert into object_history (kind, object_id, partition, packed, status, excess, received_at)"
-        " select * from unnest($1::text[], $2::text[], $3::int[], $4::bytea[], $5::text[], $6::numeric[],"
-        " $7::timestamptz[]) on conflict (object_id, kind) do update set packed = excluded.packed,"
-        " status = excluded.status, excess = excluded.excess, received_at = excluded.received_at",
-        *columns([(r.kind, r.object_id, r.partition, r.packed, r.status, r.excess, r.received_at) for r in rows], 7),
+        " select * from unnest($1::text::text[], $2::text::text[], $3::text::int[], $4::text::bytea[],"
+        " $5::text::text[], $6::text::numeric[], $7::text::timestamptz[])"
+        " on conflict (object_id, kind) do update set packed = excluded.packed, status = excluded.status,"
+        " excess = excluded.excess, received_at = excluded.received_at",
+        *literals(rows, 7),
     )

@@ -12,7 +12,7 @@ from msgspec import Struct
 from contracts import sales
 from contracts.envelope import Envelope
 from contracts.order_state import Order, shared
-from contracts.orders import Said
+from contracts.orders import OrderHistory, Said
 from contracts.topics import CRM_SALES
 from services.kpi.domain.facts import Fact, OrderFact
 from services.kpi.domain.objects.credited import Entry, line_facts, parts
@@ -53,7 +53,7 @@ def _as_order(history: CreditNoteHistory) -> Order:
     return Order(
         order_id=note.credit_note_id,
         status="standing",
-        causes=(),
+        history=OrderHistory(note.credit_note_id),
         day=history.day,
         amount=amount,
         currency=note.currency,

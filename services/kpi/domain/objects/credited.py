@@ -37,13 +37,13 @@ def line_facts(order: Order, entry: Entry) -> Iterator[OrderLineFact]:
     """Each line as often as there are credits, every number of it shared as the order is."""
     reps = [rep_id for rep_id, _ in parts(order.credits, order.amount)]
     for n, line in enumerate(entry.lines):
-        quantity, amount, cost, discount = (
-            _shared(order, value, entry.sign) for value in (line.quantity, line.amount, line.cost, line.discount)
-        )
+        name = f"{entry.name} line {n}"
+        quantity, amount = _shared(order, line.quantity, entry.sign), _shared(order, line.amount, entry.sign)
+        cost, discount = _shared(order, line.cost, entry.sign), _shared(order, line.discount, entry.sign)
         for i, rep_id in enumerate(reps):
             yield OrderLineFact(
                 object_id=order.order_id,
-                entry=f"{entry.name} line {n}",
+                entry=name,
                 line=i,
                 rep_id=rep_id,
                 customer_id=order.customer_id,
@@ -63,9 +63,11 @@ def line_facts(order: Order, entry: Entry) -> Iterator[OrderLineFact]:
             )
 
 
-def _shared(order: Order, value: str | None, sign: int) -> list[Decimal] | None:
+def _shared(order: Order, value: str | None, sign: int) -> Sequence[Decimal] | None:
     """A number of a line, per credit; None where the line does not say it."""
     if value is None:
         return None
     whole = Decimal(value).copy_negate() if sign < 0 else Decimal(value)
+    if len(order.said_credits) < 2:
+        return (whole,)
     return [part for _, part in parts(shared(whole, order.amount, order.said_credits), whole)]

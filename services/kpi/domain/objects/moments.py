@@ -14,6 +14,7 @@ from msgspec import Struct
 from contracts.envelope import Envelope
 from contracts.orders import Said
 from contracts.sales import EventData, day_or_instant
+from contracts.trusted import trusted
 
 DAY, MICROSECOND = dt.timedelta(days=1), dt.timedelta(microseconds=1)
 MICROSECONDS = 1_000_000
@@ -80,10 +81,10 @@ def latest(known: Moment | None, new: Moment) -> Moment:
     return new if known is None else max(known, new)
 
 
-_History = TypeVar("_History")
+_History = TypeVar("_History", bound=Struct)
 
 
 def packing(type_: type[_History]) -> tuple[Callable[[_History], bytes], Callable[[bytes], _History]]:
     """Write and read a history as compact bytes."""
-    decoder: Any = msgspec.msgpack.Decoder(type_)
+    decoder: Any = msgspec.msgpack.Decoder(trusted(type_))
     return msgspec.msgpack.Encoder(decimal_format="string").encode, decoder.decode

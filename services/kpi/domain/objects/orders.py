@@ -13,7 +13,7 @@ from contracts.splits import split, total
 from contracts.topics import CRM_SALES
 from services.kpi.domain.facts import Fact, OrderFact, PaymentFact
 from services.kpi.domain.objects.credited import Entry, line_facts, parts
-from services.kpi.domain.objects.object_kind import ObjectKind, Standing
+from services.kpi.domain.objects.object_kind import NOTHING, ObjectKind, Standing
 
 
 def stand(history: OrderHistory) -> Standing:
@@ -25,7 +25,7 @@ def stand(history: OrderHistory) -> Standing:
     order = standing(history)
     if order.status != "standing":
         return Standing(order.status, [])
-    facts: list[Fact] = list(_order_facts(order))
+    facts = _order_facts(order)
     if order.lines:
         facts += line_facts(order, Entry("order", "order", order.day, order.attributes, order.lines, 1))
     for refund in order.refunds:
@@ -33,12 +33,13 @@ def stand(history: OrderHistory) -> Standing:
             facts += _refund_facts(order, refund)
     for payment in order.payments:
         facts += _payment_facts(order, payment)
-    return Standing(order.status, facts, total(r.excess for r in order.refunds))
+    excess = total(r.excess for r in order.refunds) if order.refunds else NOTHING
+    return Standing(order.status, facts, excess)
 
 
-def _order_facts(order: Order) -> Iterator[Fact]:
-    for line, (rep_id, amount) in enumerate(parts(order.credits, order.amount)):
-        yield OrderFact(
+def _order_facts(order: Order) -> list[Fact]:
+    return [
+        OrderFact(
             object_id=order.order_id,
             entry="order",
             line=line,
@@ -55,6 +56,8 @@ def _order_facts(order: Order) -> Iterator[Fact]:
             day=order.day,
             order_day=order.day,
         )
+        for line, (rep_id, amount) in enumerate(parts(order.credits, order.amount))
+    ]
 
 
 def _refund_facts(order: Order, refund: OrderRefund) -> Iterator[Fact]:

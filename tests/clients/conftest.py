@@ -31,7 +31,7 @@ class Running:
         return found
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 async def running(new_database: NewDatabase) -> AsyncIterator[Running]:
     """All of Merit in this process, behind a port of loopback."""
     port = free_ports(("gateway",))["gateway"]

@@ -39,15 +39,11 @@ class CustomFields:
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.database, self.clock = database, clock
-        self._known = Fresh(database, clock, stored.newest)
+        self._known = Fresh(database, clock, _by_type)
 
     async def by_type(self) -> Mapping[str, Sequence[CustomField]]:
         """The declared fields of each event type that has any. Raises DatabaseUnavailable."""
-        found: dict[str, list[CustomField]] = defaultdict(list)
-        for field in (await self._known.get()).values():
-            for event_type in field.event_types if field.active else ():
-                found[event_type].append(field)
-        return found
+        return await self._known.get()
 
     async def all(self) -> list[CustomField]:
         """The newest version of each, by name."""
@@ -116,6 +112,14 @@ class CustomFields:
     async def _decide(self, conn: Connection, field: CustomField) -> None:
         await stored.decide(conn, field)
         await announce(conn, [custom_field_declared(field)])
+
+
+async def _by_type(conn: Connection) -> Mapping[str, Sequence[CustomField]]:
+    found: dict[str, list[CustomField]] = defaultdict(list)
+    for field in (await stored.newest(conn)).values():
+        for event_type in field.event_types if field.active else ():
+            found[event_type].append(field)
+    return found
 
 
 def _insist(before: CustomField | None, if_match: str | None) -> None:

@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint-deploy compose-env lint format types walls check lock clean kafka kafka-stop cluster cluster-stop cluster-test faults
+.PHONY: help run test lint-deploy compose-env lint format types walls check lock clean kafka kafka-stop cluster cluster-stop cluster-test faults bench
 
 help: ## Say what can be done here
 	@$(PYTHON) tools/help.py $(firstword $(MAKEFILE_LIST))
@@ -57,6 +57,9 @@ cluster-test: $(READY) ## Tell clusters the awkward histories of the journeys, a
 
 faults: $(READY) ## Kill it at every point, 20 seeds each on both logs (hours); MERIT_FAULT_SEEDS, MERIT_FAULT_LOGS and MERIT_FAULT_TABLE (faults.tsv) change that
 	@$(BIN)/python tools/faults.py
+
+bench: $(READY) ## Measure Merit beside its ceilings and peers, STAGE=… one stage of it (variables: benchmarks/settings.py)
+	@$(BIN)/python -m benchmarks $(STAGE)
 
 clean: ## Remove what was made here (not your data: that is in .merit)
 	@$(PYTHON) tools/clean.py

@@ -1,0 +1,113 @@
+"""HTTP/1.1 load over a few connections, cheap enough to share a small machine with what it measures.
+
+Requests are rendered beforehand. Each connection sends its next request when its last one is answered.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+
+import msgspec
+
+NANO = 1e-9
+END_OF_HEAD = b"\r\n\r\n"
+LENGTH = b"content-length:"
+
+
+class _Counted(msgspec.Struct):
+    accepted: int
+
+
+_counted = msgspec.json.Decoder(_Counted).decode
+
+
+class WrongAnswer(Exception):
+    """A server did not do what it was asked to: its figures mean nothing."""
+
+
+@dataclass
+class Tally:
+    """What was answered: seconds per request, and how many events were said to be accepted."""
+
+    seconds: float = 0.0
+    latencies: list[float] = field(default_factory=list)
+    accepted: int = 0
+
+    def at(self, share: float) -> float:
+        """The latency that this share of the requests stayed below, in seconds."""
+        return sorted(self.latencies)[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
+
+
+def rendered(path: str, headers: Mapping[str, str], bodies: Iterable[bytes]) -> list[bytes]:
+    """POST requests as they go over the wire."""
+    head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+    return [f"{head}content-length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
+
+
+async def drive(port: int, requests: Iterable[bytes], connections: int) -> Tally:
+    """Send them all, and return when all are answered. Raises WrongAnswer for anything but a 202 with a count."""
+    loop, tally, feed = asyncio.get_running_loop(), Tally(), iter(requests)
+    began = time.perf_counter()
+    clients = []
+    for _ in range(connections):
+        _, client = await loop.create_connection(lambda: _Client(feed, tally), "127.0.0.1", port)
+        clients.append(client)
+    await asyncio.gather(*(client.ended for client in clients))
+    tally.seconds = time.perf_counter() - began
+    return tally
+
+
+class _Client(asyncio.Protocol):
+    def __init__(self, feed: Iterator[bytes], tally: Tally) -> None:
+        self._feed, self._tally = feed, tally
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._received = bytearray()
+        self._body = self._whole = 0  # where the answer's body begins, and where it ends; 0: not known yet
+        self._since = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)  # uvloop's is one, without being derived from it
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        if not self._whole and (end := self._received.find(END_OF_HEAD)) >= 0:
+            self._body = end + len(END_OF_HEAD)
+            self._whole = self._body + _length(bytes(self._received[:end]))
+        if self._whole and len(self._received) >= self._whole:
+            self._answered()
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.ended.done():
+            self.ended.set_exception(WrongAnswer(f"the connection was closed: {error!r}"))
+
+    def _next(self) -> None:
+        self._received.clear()
+        self._body = self._whole = 0
+        if (request := next(self._feed, None)) is None:
+            self.ended.set_result(None)
+            self._transport.close()
+            return
+        self._since = time.perf_counter_ns()
+        self._transport.write(request)
+
+    def _answered(self) -> None:
+        self._tally.latencies.append((time.perf_counter_ns() - self._since) * NANO)
+        answer = bytes(self._received)
+        if not answer.startswith(b"HTTP/1.1 202"):
+            self._transport.close()
+            self.ended.set_exception(WrongAnswer(answer[:600].decode(errors="replace")))
+            return
+        self._tally.accepted += _counted(answer[self._body :]).accepted
+        self._next()
+
+
+def _length(head: bytes) -> int:
+    for line in head.lower().split(b"\r\n"):
+        if line.startswith(LENGTH):
+            return int(line[len(LENGTH) :])
+    raise WrongAnswer(f"an answer without a length: {head.decode(errors='replace')}")

@@ -6,6 +6,7 @@ Requests are rendered beforehand. Each connection sends its next request when it
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +14,9 @@ from typing import cast
 
 import msgspec
 
-NANO = 1e-9
+TICK_SECONDS = 0.001
+IDLE_SECONDS_MAX = 2.0
+"""A server closes a connection that is idle for longer (uvicorn after 5 s): rather fewer of them."""
 END_OF_HEAD = b"\r\n\r\n"
 LENGTH = b"content-length:"
 
@@ -48,12 +51,17 @@ def rendered(path: str, headers: Mapping[str, str], bodies: Iterable[bytes]) -> 
     return [f"{head}content-length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
 
 
-async def drive(port: int, requests: Iterable[bytes], connections: int) -> Tally:
-    """Send them all, and return when all are answered. Raises WrongAnswer for anything but a 202 with a count."""
-    loop, tally, feed = asyncio.get_running_loop(), Tally(), iter(requests)
+async def drive(port: int, requests: Iterable[bytes], connections: int, every_seconds: float = 0.0) -> Tally:
+    """Send them all, and return when all are answered. Raises WrongAnswer for anything but a 202 with a count.
+
+    With ``every_seconds`` each request has its time, from which its latency counts even if no connection is free then.
+    """
+    loop, tally = asyncio.get_running_loop(), Tally()
     began = time.perf_counter()
+    due = (began + number * every_seconds if every_seconds else 0.0 for number in itertools.count())
+    feed = zip(due, requests, strict=False)
     clients = []
-    for _ in range(connections):
+    for _ in range(min(connections, max(1, int(IDLE_SECONDS_MAX / every_seconds))) if every_seconds else connections):
         _, client = await loop.create_connection(lambda: _Client(feed, tally), "127.0.0.1", port)
         clients.append(client)
     await asyncio.gather(*(client.ended for client in clients))
@@ -62,12 +70,12 @@ async def drive(port: int, requests: Iterable[bytes], connections: int) -> Tally
 
 
 class _Client(asyncio.Protocol):
-    def __init__(self, feed: Iterator[bytes], tally: Tally) -> None:
+    def __init__(self, feed: Iterator[tuple[float, bytes]], tally: Tally) -> None:
         self._feed, self._tally = feed, tally
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._received = bytearray()
         self._body = self._whole = 0  # where the answer's body begins, and where it ends; 0: not known yet
-        self._since = 0
+        self._since = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)  # uvloop's is one, without being derived from it
@@ -88,15 +96,21 @@ class _Client(asyncio.Protocol):
     def _next(self) -> None:
         self._received.clear()
         self._body = self._whole = 0
-        if (request := next(self._feed, None)) is None:
+        due, request = next(self._feed, (0.0, None))
+        if request is None:
             self.ended.set_result(None)
             self._transport.close()
-            return
-        self._since = time.perf_counter_ns()
+        elif (early := due - time.perf_counter()) > TICK_SECONDS:
+            asyncio.get_running_loop().call_later(early, self._send, due, request)
+        else:
+            self._send(due or time.perf_counter(), request)
+
+    def _send(self, since: float, request: bytes) -> None:
+        self._since = since
         self._transport.write(request)
 
     def _answered(self) -> None:
-        self._tally.latencies.append((time.perf_counter_ns() - self._since) * NANO)
+        self._tally.latencies.append(time.perf_counter() - self._since)
         answer = bytes(self._received)
         if not answer.startswith(b"HTTP/1.1 202"):
             self._transport.close()

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from benchmarks.samples import Stage
-from benchmarks.stages import ingest
+from benchmarks.stages import consume, copy, delay, ingest, kpi
 
-STAGES: tuple[Stage, ...] = (ingest.STAGE,)
+STAGES: tuple[Stage, ...] = (ingest.STAGE, consume.STAGE, copy.STAGE, kpi.STAGE, delay.STAGE)

@@ -33,11 +33,11 @@ class Made(NamedTuple):
 
 @dataclass(frozen=True)
 class Orders:
-    """``count`` orders of ``reps`` reps; ``source`` sets them apart from those of another measurement."""
+    """``count`` orders of ``reps`` reps; ``of`` sets them apart from the orders of another measurement."""
 
     count: int
     reps: int
-    source: str = SOURCE
+    of: str = "SO"
 
     def __iter__(self) -> Iterator[Made]:
         rng = random.Random(SEED)
@@ -52,11 +52,11 @@ class Orders:
 
     def _order(self, i: int, at: dt.datetime, rng: random.Random) -> Made:
         rep, cents = rep_id(rng.randrange(self.reps)), rng.randrange(100, 500_000)
-        order_id, amount = f"SO-{i:08d}", f"{cents // 100}.{cents % 100:02d}"
+        order_id, amount = f"{self.of}-{i:08d}", f"{cents // 100}.{cents % 100:02d}"
         event = {
             "specversion": "1.0",
             "id": f"{rng.getrandbits(128):032x}",
-            "source": self.source,
+            "source": SOURCE,
             "type": "crm.order.placed.v1",
             "subject": rep,
             "time": f"{at:%Y-%m-%dT%H:%M:%S}.{at.microsecond // 1000:03d}Z",

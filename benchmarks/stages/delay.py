@@ -57,7 +57,7 @@ async def _requests(merit: Cluster, orders: Orders) -> list[bytes]:
 
 async def _burst(place: Place, merit: Cluster) -> Sample:
     count = max(PER_REQUEST, place.settings.events // BURST_SHARE)
-    requests = await _requests(merit, Orders(count, place.settings.reps, "/bench/burst"))
+    requests = await _requests(merit, Orders(count, place.settings.reps, "BURST"))
 
     async def counted() -> bool:
         return await read(merit, CRM_SALES) >= count
@@ -70,7 +70,7 @@ async def _burst(place: Place, merit: Cluster) -> Sample:
 
 async def _paced(place: Place, merit: Cluster, rate: float) -> Sample:
     count = max(PER_REQUEST, int(rate * PACED_SECONDS) // PER_REQUEST * PER_REQUEST)
-    requests = await _requests(merit, Orders(count, place.settings.reps, "/bench/paced"))
+    requests = await _requests(merit, Orders(count, place.settings.reps, "PACED"))
     watch = Stopwatch(pids_of(merit.supervisor, SHOWN) | place.pids)
     load = asyncio.create_task(
         drive(merit.layout.ports["gateway"], requests, place.settings.connections, PER_REQUEST / rate)
@@ -94,7 +94,7 @@ async def _probed(place: Place, merit: Cluster, load: asyncio.Task[Any]) -> list
     async with merit.client() as http:
         sender = {**await _headers(merit), "content-type": STRUCTURED}
         reader = {"authorization": f"Bearer {await merit.token(role='analyst')}"}
-        for made in Orders(100_000, 1, "/bench/probes"):
+        for made in Orders(100_000, 1, "PROBE"):
             if load.done():
                 break
             position = (await _answer(http.post("/v1/events", content=_probe(made), headers=sender)))["position"]

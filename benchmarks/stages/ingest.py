@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from zlib import crc32
 
 from benchmarks.http_load import Tally, WrongAnswer, drive, rendered
 from benchmarks.orders import Orders, batches
@@ -75,10 +76,10 @@ async def _measured(
     place: Place, case: str, role: Role, count: int, per: int, port: int, pids: dict[str, int], headers: dict[str, str]
 ) -> Sample:
     count //= SINGLES if per == 1 else 1
-    connections, source = place.settings.connections, f"/bench/{case.replace(' ', '-')}"
-    warm = _requests(Orders(min(WARM_UP, count), place.settings.reps, source + "/warm"), per, headers)
+    connections, of = place.settings.connections, f"{crc32(case.encode()):X}"
+    warm = _requests(Orders(min(WARM_UP, count), place.settings.reps, f"W{of}"), per, headers)
     await drive(port, warm, connections)
-    requests = _requests(Orders(count, place.settings.reps, source), per, headers)
+    requests = _requests(Orders(count, place.settings.reps, of), per, headers)
     before = sum((await place.bus.ends(CRM_SALES.name)).values())
     watch = Stopwatch(pids | place.pids)
     async with profiled(place.settings.profiler, pids, place.settings.out, case):

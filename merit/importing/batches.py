@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +16,7 @@ from chassis.bus import format_positions, parse_positions
 from contracts.envelope import Identifier
 from merit.home import MeritError
 from merit.importing.door import Refused, Taker
+from merit.importing.functions import moved
 from merit.importing.journal import Journal, RepeatedKey, digest
 from merit.importing.mapping import EventOutput, ItemOutput
 from merit.importing.mapping_outputs import REVISION, has_revision
@@ -24,6 +26,7 @@ from merit.importing.scopes import Scope, Unusable, named
 
 BATCH_ROWS_MAX = 500
 BATCH_BYTES_MAX = 900_000
+MICROSECOND = dt.timedelta(microseconds=1)
 SOUND, FAULTY = "sound", "faulty"
 """What a dry run says of an event."""
 TAKEN = ("accepted", "duplicate", SOUND)
@@ -97,18 +100,21 @@ class EventBatch:
             raise Unusable(f"its key ({', '.join(self.output.key)}) is empty", self.output.key)
         return named(parts)
 
-    def _time(self, scope: Scope) -> str:
+    def _time(self, scope: Scope) -> dt.datetime:
         if (time := self.output.time.value(scope)) is None:
             raise Unusable(f"its time ({self.output.time.text}) is empty", self.output.time.names)
         return instant(time, self.context.zone)
 
-    def _event(self, name: str, key: bytes, time: str, data: dict[str, Any]) -> tuple[str, bytes]:
+    def _event(self, name: str, key: bytes, when: dt.datetime, data: dict[str, Any]) -> tuple[str, bytes]:
+        time = when.isoformat()
         content = digest(msgspec.json.encode((time, data), order="sorted"))
         version, type_ = self.journal.version(key, content), self.output.event
         if self.output.amend and version.amended:
             type_ = self.output.amend
         if version.revision and has_revision(type_):
             data = data | {REVISION: version.revision}
+        elif version.revision:  # where the latest word counts, the newest version is to be it
+            time = moved(when, version.revision * MICROSECOND).isoformat()
         digits = digest(msgspec.json.encode((type_, time, data), order="sorted")).hex()
         event = {"specversion": "1.0", "id": f"{name}:{digits}", "source": self.context.source, "type": type_,
                  "time": time, "importid": self.context.import_id, "datacontenttype": "application/json",

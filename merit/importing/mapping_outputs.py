@@ -32,7 +32,8 @@ class EventOutput:
     """An event per row, or per group of rows with the same values in ``group``.
 
     ``key`` names the columns that say which object it is about; a changed row of a key is sent as ``amend``, or,
-    without ``amend``, as another event of the same type, with a higher ``revision`` where the type has one.
+    without ``amend``, as another event of the same type, with a higher ``revision`` where the type has one, else a
+    microsecond later.
     """
 
     event: str

@@ -89,8 +89,6 @@ def later_dates(path: Path, reading: Reading, columns: Mapping[str, Column], zon
     return {name: sorted(dates) for name, dates in found.items()}
 
 
-def instant(value: dt.date, zone: ZoneInfo) -> str:
-    """An instant in ISO 8601: a day begins at midnight of the zone."""
-    if not isinstance(value, dt.datetime):
-        value = dt.datetime.combine(value, dt.time(), zone)
-    return value.isoformat()
+def instant(value: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """An instant: a day begins at midnight of the zone."""
+    return value if isinstance(value, dt.datetime) else dt.datetime.combine(value, dt.time(), zone)

@@ -118,6 +118,28 @@ async def test_after_any_files_each_order_is_as_the_last_file_that_has_it(
         assert revisions == sorted(set(revisions))
 
 
+SURVEYS = """
+source: /shop
+columns: {Id: text, Day: date, Score: integer}
+outputs:
+  - event: crm.survey.answered.v1
+    key: [Id]
+    time: ${Day}
+    data: {survey_id: "${Id}", score: "${Score}", credits: []}
+"""
+
+
+async def test_of_a_type_without_a_revision_the_last_version_is_the_latest_word(desk: Desk) -> None:
+    for score in (3, 4, 4, 3, 5):
+        await desk.run(f"Id,Day,Score\n1,2012-01-05,{score}\n", SURVEYS)
+
+    told = sorted(desk.door.events.values(), key=lambda event: event["time"])
+    assert [event["data"]["score"] for event in told] == [3, 4, 3, 5]
+    assert [event["time"][11:26] for event in told] == [
+        "00:00:00+00:00", "00:00:00.000001", "00:00:00.000002", "00:00:00.000003"
+    ]  # fmt: skip
+
+
 async def test_bad_rows_are_reported_with_line_and_column_and_the_rest_is_imported(desk: Desk) -> None:
     summary = await desk.run(
         HEADER + '1,2012-01-05,r1,10\n2,5 Jan,r1,20\n"3\n",2012-01-07,r1,1\n4,2012-01-08,r1,many\n5,2012-01-09,r1\n'

@@ -9,7 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from merit.importing.files import opened
-from merit.importing.mapping import ImportMapping, Join
+from merit.importing.mapping import Join
 from merit.importing.reading import Cells, Unreadable
 from merit.importing.rows import BadRow, Reject, Row
 from merit.importing.scopes import Unusable, Values, named, said
@@ -43,11 +43,10 @@ def _said(key: Sequence[Any]) -> str:
     return ", ".join(map(said, key))
 
 
-def lookup(spool: Spool, mapping: ImportMapping, join: Join, folder: Path, zone: ZoneInfo, reject: Reject) -> Lookup:
+def lookup(spool: Spool, join: Join, folder: Path, zone: ZoneInfo, reject: Reject) -> Lookup:
     """Lay a file aside by what it is joined on; its bad rows are told, and spoil whatever they would be joined to."""
     shelf = spool.shelf()
     with opened(folder / join.file, join.reading) as table:
-        mapping.check_header(join.columns, table.header, join.file)
         cells = Cells(join.columns, join.reading, table.header, zone, {})
         for row in table.rows():
             try:

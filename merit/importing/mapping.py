@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zoneinfo import available_timezones
@@ -65,13 +65,14 @@ class ImportMapping:
     nodes: Mapping[int, yaml.Node]
     """Where each column is declared (by its ``id``), for the fault that the file does not have it."""
 
-    def check_header(self, columns: Mapping[str, Column], header: Collection[str], file: str) -> None:
-        """Raises MappingRefused when a file lacks a column that the mapping names."""
-        for column in columns.values():
-            for name in column.headers:
-                if name not in header:
-                    text = f"the file {file} has no column {name!r}" + hint(name, header)
-                    self.places.fault(self.nodes[id(column)], text)
+    def check_headers(self, wanted: Iterable[tuple[Mapping[str, Column], Collection[str], str]]) -> None:
+        """Raises MappingRefused when a file lacks columns; for each the columns, its header and its name are given."""
+        for columns, header, file in wanted:
+            for column in columns.values():
+                for name in column.headers:
+                    if name not in header:
+                        text = f"the file {file} has no column {name!r}" + hint(name, header)
+                        self.places.fault(self.nodes[id(column)], text)
         self.places.refuse_if_faulty()
 
 

@@ -7,10 +7,11 @@ import keyword
 import re
 from collections.abc import Mapping
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import yaml
 
-from merit.importing.cells import CLEANINGS
+from merit.importing.cells import CLEANINGS, BadCell
 from merit.importing.columns import Column
 from merit.importing.expressions import Expression, over_rows
 from merit.importing.kinds import COLUMN_KINDS, ColumnKind, Kind
@@ -134,10 +135,6 @@ def _default(places: Places, node: yaml.Node, kind: ColumnKind, mapped: bool) ->
     """What stands for an empty cell: as the ``map``'s values, or read as a cell in ISO 8601 and with a point."""
     if mapped:
         return places.value(node)
-    from zoneinfo import ZoneInfo
-
-    from merit.importing.cells import BadCell
-
     try:
         return Column("default", ("default",), kind).reader(ZoneInfo("UTC"))(places.text(node))
     except BadCell as error:

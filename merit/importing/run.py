@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 from merit.home import MeritError
 from merit.importing import journal as journals
 from merit.importing.batches import Context, Told
+from merit.importing.columns import Column
 from merit.importing.door import Taker
-from merit.importing.files import Reading
+from merit.importing.files import Reading, opened
 from merit.importing.journal import Journal
 from merit.importing.mapping import ImportMapping, Step
 from merit.importing.rows import REJECTED, BadRow, Rejected
@@ -62,6 +63,7 @@ class Import:
     async def run(self, progress: Progress = lambda what, done, size: None) -> Summary:
         """Import it. Raises MappingRefused and MeritError; for bad rows nothing is raised: see the summary."""
         steps, summary, told = self._steps(), Summary(self.path), Told()
+        self.mapping.check_headers(_headers(steps))
         await self.door.reach()
         zone = ZoneInfo(self.mapping.zone or self.zone)
         context = Context(self.mapping.source or "", self.import_id, zone, self.door, told)
@@ -78,7 +80,7 @@ class Import:
             for step, file in steps:
                 rejected = keeping.rejected(file, step.reading)
                 with spooling() as spool:
-                    stepping = Stepping(step, file, self.mapping, context, keeping.journal, spool, rejected, hear)
+                    stepping = Stepping(step, file, context, keeping.journal, spool, rejected, hear)
                     rows[file] = max(rows[file], await stepping.run(progress))
         summary.rows, summary.outcomes, summary.position = rows.total(), told.outcomes, told.position
         summary.rejected = sum(kept.count for kept in keeping.kept.values())
@@ -98,6 +100,18 @@ class Import:
             files = ", ".join(dict.fromkeys(step.file or "" for step in self.mapping.steps))
             raise MeritError(f"The mapping {name} is for {files}, or a folder with them, not for {self.path.name}.")
         return found
+
+
+def _headers(steps: Sequence[tuple[Step, Path]]) -> Iterator[tuple[Mapping[str, Column], Sequence[str], str]]:
+    """The columns that the mapping wants of each file, and those that it has; looked at before anything is sent."""
+    known: dict[tuple[Path, Reading], Sequence[str]] = {}
+    for step, file in steps:
+        joined = ((join.columns, file.parent / join.file, join.reading) for join in step.joins)
+        for columns, path, reading in ((step.columns, file, step.reading), *joined):
+            if (path, reading) not in known:
+                with opened(path, reading) as table:
+                    known[path, reading] = table.header
+            yield columns, known[path, reading], path.name
 
 
 @dataclass

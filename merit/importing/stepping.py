@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from merit.importing.batches import Context, EventBatch, ItemBatch, Where
 from merit.importing.files import Table, opened
 from merit.importing.joining import Lookup, joined, lookup
 from merit.importing.journal import Journal
-from merit.importing.mapping import EventOutput, ImportMapping, Output, Step
+from merit.importing.mapping import EventOutput, Output, Step
 from merit.importing.reading import Cells, Unreadable, later_dates
 from merit.importing.rows import BadRow, Reject, Rejected, Row
 from merit.importing.scopes import LINE, Unusable, Values
@@ -31,7 +31,6 @@ class Stepping:
 
     step: Step
     file: Path
-    mapping: ImportMapping
     context: Context
     journal: Callable[[str], Journal]
     spool: Spool
@@ -39,15 +38,14 @@ class Stepping:
     hear: Reject
 
     async def run(self, progress: Progress) -> int:
-        """Read the file to its end and send what it says; how many rows it has. Raises MappingRefused, MeritError."""
+        """Read the file to its end and send what it says; how many rows it has. Raises MeritError."""
         step, zone, rows = self.step, self.context.zone, 0
         with opened(self.file, step.reading) as table:
-            self.mapping.check_header(step.columns, table.header, self.file.name)
             reject = partial(self._reject, table.header)
             later = later_dates(self.file, step.reading, step.columns, zone)
             cells = Cells(step.columns, step.reading, table.header, zone, later)
             folder = self.file.parent
-            lookups = [lookup(self.spool, self.mapping, join, folder, zone, self.hear) for join in step.joins]
+            lookups = [lookup(self.spool, join, folder, zone, self.hear) for join in step.joins]
             sinks = [self._sink(output, reject, where(step, table.header)) for output in step.outputs]
             line = _Line(step, cells, lookups, sinks, reject, where(step, table.header))
             for row in self._watched(table, progress):
@@ -58,7 +56,7 @@ class Stepping:
                 await sink.finish(partial(progress, f"Sending {what}"))
         return rows
 
-    def _watched(self, table: Table, progress: Progress) -> Any:
+    def _watched(self, table: Table, progress: Progress) -> Iterator[Row | BadRow]:
         """The rows, with word of how far they are."""
         what = f"Reading {self.file.name}"
         for number, row in enumerate(table.rows()):

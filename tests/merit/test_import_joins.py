@@ -164,6 +164,18 @@ async def test_a_joined_file_without_a_column_is_refused_at_its_place(desk: Desk
         await desk.import_path(desk.folder, LINES)
 
 
+async def test_nothing_is_sent_unless_every_file_is_there_with_its_columns(desk: Desk) -> None:
+    lay(desk, lines="Order,Sum\n1,1\n", orders="Order,Day\n")
+    with pytest.raises(MappingRefused) as refused:
+        await desk.import_path(desk.folder, LINES)
+    (desk.folder / "orders.csv").unlink()
+    with pytest.raises(MeritError, match=r"orders\.csv cannot be read"):
+        await desk.import_path(desk.folder, LINES)
+
+    assert len(refused.value.faults) == 2
+    assert desk.door.requests == 0
+
+
 async def test_a_file_that_no_step_reads_is_told(desk: Desk) -> None:
     lay(desk, prices="A\n1\n")
     with pytest.raises(MeritError, match=r"is for staff\.csv, lines\.csv, or a folder with them, not for prices\.csv"):

@@ -1,0 +1,182 @@
+"""Seven real exports through their shipped mappings, and every published figure that a KPI can say, read through the
+gateway: equal to the last digit, no cell more and no cell less. What is said by which KPI: sets/*.yaml.
+
+The largest set takes minutes, and is compared where MERIT_LARGE_SETS=1 is set (``make references``).
+"""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+import yaml
+
+from merit import samples
+from merit.embedded import running
+from merit.importing import mapping
+from merit.importing.door import Door
+from merit.importing.run import Import
+from tests.conftest import NewDatabase
+from tests.journeys.driver import Driver, day, eventually
+from tests.merit.mappings.sets import DATA, path_of
+from tests.oracle import numbers, periods
+from tests.oracle.figures import different
+from tests.oracle.periods import Window
+
+SETS = {path.stem: path for path in sorted((Path(__file__).parent / "sets").glob("*.yaml"))}
+LARGE = {"online_retail"}
+PATIENCE_SECONDS = 60.0
+Cell = tuple[str, Window]
+
+
+def said(name: str) -> dict[str, Any]:
+    """What a set's page says."""
+    found: dict[str, Any] = yaml.safe_load(SETS[name].read_text(encoding="utf-8"))
+    return found
+
+
+FILES = [(name, file) for name in SETS for file in said(name)["files"]]
+
+
+@dataclass(frozen=True)
+class Told:
+    """Merit with a whole set in it, and what the set's page says."""
+
+    driver: Driver
+    name: str
+    page: Mapping[str, Any]
+
+    @property
+    def whole(self) -> Window:
+        first, end = self.page["whole"]
+        return day(first), day(end)
+
+
+@pytest.fixture(scope="module")
+async def told(request: pytest.FixtureRequest, new_database: NewDatabase) -> AsyncIterator[Told]:
+    name, page = request.param, said(request.param)
+    if name in LARGE and os.environ.get("MERIT_LARGE_SETS") != "1":
+        pytest.skip(f"{name} is large: MERIT_LARGE_SETS=1 or `make references` compares it")
+    path = path_of(name)
+    dsn = await new_database()
+    async with running(admin_dsn=dsn, zone="UTC", currency=page["currency"]) as started, Driver(started) as driver:
+        await define(driver, page["definitions"])
+        await imported(driver, path, name)
+        await driver.caught_up()
+        yield Told(driver, name, page)
+
+
+async def define(driver: Driver, definitions: Mapping[str, Any]) -> None:
+    analyst = await driver.as_role("analyst")
+    for key, body in definitions.items():
+        whole = {"kind": "simple", "label": {"en": key}, "direction": "up"} | body
+        answer = await analyst.put(f"/v1/kpis/{key}", json=whole)
+        assert answer.is_success, f"{key}: {answer.text}"
+
+
+async def imported(driver: Driver, path: Path, name: str) -> None:
+    """The set as ``merit import PATH --mapping NAME`` brings it in; no row may be rejected."""
+
+    async def token(role: str) -> str:
+        return await driver.running.token(role=role)
+
+    with TemporaryDirectory() as scratch:
+        async with driver.running.client() as http:
+            with samples.mapping(name) as file:
+                chosen = mapping.load(file)
+            journals = Path(scratch)
+            job = Import(path, chosen, Door(http, token), journals, "import", "UTC", journals)
+            summary = await job.run()
+    assert summary.rejected == 0, summary.faults
+    driver.reached(summary.position)
+
+
+@pytest.mark.parametrize(("told", "file"), FILES, indirect=["told"])
+async def test_every_figure_that_a_kpi_can_say(told: Told, file: str) -> None:
+    page = told.page["files"][file]
+    if "metrics" in page:
+        await eventually(lambda: metrics(told, file, page["metrics"]), PATIENCE_SECONDS)
+        return
+
+    async def differences() -> list[str]:
+        found = []
+        for column, figure in page["figures"].items():
+            kpi, places = (figure["kpi"], figure["places"]) if isinstance(figure, dict) else (figure, 6)
+            truth = expected(told, page.get("file", file), page, column)
+            shown = await answered(told, page, kpi, places)
+            found += [f"{file} {column}: {d}" for d in different(truth, having(shown, truth))]
+        return found
+
+    await eventually(differences, PATIENCE_SECONDS)
+
+
+async def metrics(told: Told, file: str, wanted: Mapping[str, Any]) -> list[str]:
+    rows = {row["metric"]: row["value"] for row in reference(told.name, file)}
+    found = []
+    for metric, figure in wanted.items():
+        kpi, places = (figure["kpi"], figure["places"]) if isinstance(figure, dict) else (figure, 6)
+        shown = await answered(told, {}, kpi, places)
+        value = shown.get(("company", told.whole))
+        if value != Decimal(rows[metric]):
+            found.append(f"{metric}: should be {rows[metric]}, is {value}")
+    return found
+
+
+def reference(name: str, file: str) -> list[dict[str, str]]:
+    with (DATA / name / "reference" / f"{file}.csv").open(encoding="utf-8", newline="") as text:
+        return list(csv.DictReader(text))
+
+
+def expected(told: Told, file: str, page: Mapping[str, Any], column: str) -> dict[Cell, Decimal | None]:
+    found = {}
+    for row in reference(told.name, file):
+        group = next(iter(page.get("group", {})), None)
+        name = row[group] if group else row[page["subject"]] if page.get("subject") else "company"
+        window = window_of(row[page["period"]]) if "period" in page else told.whole
+        found[name, window] = Decimal(row[column]) if row[column] != "" else None
+    return found
+
+
+def window_of(text: str) -> Window:
+    """2014-01, 2014Q1 or 2014-01-31."""
+    if "Q" in text:
+        return periods.containing("quarter", day(f"{text[:4]}-{3 * int(text[5:]):02}-01"))
+    return periods.containing("day", day(text)) if len(text) == 10 else periods.containing("month", day(f"{text}-01"))
+
+
+async def answered(told: Told, page: Mapping[str, Any], kpi: str, places: int) -> dict[Cell, Decimal | None]:
+    """The KPI of every subject or group over the whole or its periods, rounded to the reference's places."""
+    first, end = told.whole
+    query: dict[str, Any] = {"subject_kind": page.get("kind", "company"), "from": str(first), "to": str(end)}
+    if "period" in page:
+        query["grain"] = page.get("grain", page["period"])
+    group = next(iter(page.get("group", {}).values()), None)
+    if group:
+        query["group_by"] = group
+    found: dict[Cell, Decimal | None] = {}
+    for item in await told.driver.items(f"/v1/kpis/{kpi}/values", **query):
+        name = str(item["group"][group]) if group else item["subject"]
+        cell = name, (day(item["from"]), day(item["to"]))
+        assert cell not in found, f"{cell} came twice"
+        found[cell] = exact(item, places)
+    return found
+
+
+def exact(item: Mapping[str, Any], places: int) -> Decimal | None:
+    if item["value"] is None or places == 6:
+        return None if item["value"] is None else Decimal(item["value"])
+    value = Fraction(item["numerator"]) / Fraction(item["denominator"])
+    return Decimal(numbers.fixed(numbers.half_up(value, Fraction(1, 10**places)), places))
+
+
+def having(shown: Mapping[Cell, Decimal | None], truth: Mapping[Cell, object]) -> dict[Cell, Decimal | None]:
+    """The cells that the reference has, and beside them any that says something."""
+    return {cell: value for cell, value in shown.items() if cell in truth or value}

@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint-deploy compose-env lint format types walls check lock clean kafka kafka-stop cluster cluster-stop cluster-test faults bench
+.PHONY: help run test lint-deploy compose-env lint format types walls check lock clean kafka kafka-stop cluster cluster-stop cluster-test references faults bench
 
 help: ## Say what can be done here
 	@$(PYTHON) tools/help.py $(firstword $(MAKEFILE_LIST))
@@ -54,6 +54,9 @@ cluster-stop: $(READY) ## Stop it in order; its data stays
 
 cluster-test: $(READY) ## Tell clusters the awkward histories of the journeys, and compare every figure (takes minutes)
 	@MERIT_REQUIRE_KAFKA=1 $(BIN)/pytest tests/cluster/generated_history.py
+
+references: $(READY) ## Compare every published figure of the seven data sets, the largest too (minutes; needs ../shared/data)
+	@MERIT_LARGE_SETS=1 $(BIN)/pytest tests/reference/test_sets.py
 
 faults: $(READY) ## Kill it at every point, 20 seeds each on both logs (hours); MERIT_FAULT_SEEDS, MERIT_FAULT_LOGS and MERIT_FAULT_TABLE (faults.tsv) change that
 	@$(BIN)/python tools/faults.py

@@ -17,7 +17,6 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
-import yaml
 
 from merit import samples
 from merit.embedded import running
@@ -30,17 +29,11 @@ from tests.merit.mappings.sets import DATA, path_of
 from tests.oracle import numbers, periods
 from tests.oracle.figures import different
 from tests.oracle.periods import Window
+from tests.reference.pages import SETS, said
 
-SETS = {path.stem: path for path in sorted((Path(__file__).parent / "sets").glob("*.yaml"))}
 LARGE = {"online_retail"}
 PATIENCE_SECONDS = 60.0
 Cell = tuple[str, Window]
-
-
-def said(name: str) -> dict[str, Any]:
-    """What a set's page says."""
-    found: dict[str, Any] = yaml.safe_load(SETS[name].read_text(encoding="utf-8"))
-    return found
 
 
 FILES = [(name, file) for name in SETS for file in said(name)["files"]]

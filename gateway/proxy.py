@@ -79,7 +79,8 @@ async def _body(receive: Receive) -> AsyncIterator[bytes]:
 
 
 async def _answer(response: httpx.Response, send: Send) -> None:
-    kept = [(name.lower(), value) for name, value in response.headers.raw if name.lower() not in HOP_BY_HOP]
+    """The date is said once, by the server that the client talks to (RFC 9110 §6.6.1)."""
+    kept = [(n.lower(), value) for n, value in response.headers.raw if n.lower() not in HOP_BY_HOP | {b"date"}]
     try:
         await send({"type": "http.response.start", "status": response.status_code, "headers": kept})
         async for chunk in response.aiter_raw():

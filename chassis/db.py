@@ -35,6 +35,7 @@ _DOWN = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # its connection cannot go on: it was told of a shutdown while at rest
     asyncpg.OperatorInterventionError,  # shutting down, starting up, over the statement's time
     asyncpg.InsufficientResourcesError,  # disk full, out of memory, too many connections
     asyncpg.PostgresSystemError,  # fsync or another call of the operating system failed
@@ -79,7 +80,7 @@ class Database:
     async def connection(self) -> AsyncIterator[Connection]:
         """A connection without a transaction: each statement commits by itself. Raises DatabaseUnavailable."""
         try:
-            async with self.pool.acquire(timeout=LOCK_SECONDS_MAX) as conn:
+            async with self.pool.acquire(timeout=LOCK_SECONDS_MAX) as conn, _fit(conn):
                 yield conn
         except _DOWN as error:
             raise DatabaseUnavailable("the database does not answer") from error
@@ -95,6 +96,16 @@ _open: set[Database] = set()
 def pools() -> dict[str, tuple[int, int, int]]:
     """The open pools by schema: how many connections each has, how many of them are idle, how many it may have."""
     return {d.schema: (d.pool.get_size(), d.pool.get_idle_size(), d.pool.get_max_size()) for d in _open}
+
+
+@asynccontextmanager
+async def _fit(conn: Connection) -> AsyncIterator[None]:
+    """One that asyncpg itself cannot go on with is not given back to the pool."""
+    try:
+        yield
+    except asyncpg.InternalClientError:
+        conn.terminate()
+        raise
 
 
 async def _keep(_: Connection) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from decimal import Decimal
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import asyncpg
 import pytest
@@ -135,6 +137,52 @@ async def test_a_server_that_fails_in_mid_transaction_is_unavailable_and_the_poo
         await write()
     async with reader.transaction() as conn:
         assert await conn.fetchval("select count(*) from effect") == 0
+
+
+class Teller:
+    """A proxy before a server, which can tell a client what a server that shuts down tells one that is at rest."""
+
+    FATAL = b"SFATAL\0VFATAL\0C57P01\0Mterminating connection due to administrator command\0\0"
+
+    def __init__(self, folder: str) -> None:
+        self.path = f"{folder}/.s.PGSQL.5432"
+        self.clients: list[asyncio.StreamWriter] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_unix_connection(self.path)
+        self.clients.append(writer)
+        await asyncio.wait(
+            [asyncio.create_task(self.pump(reader, up_writer)), asyncio.create_task(self.pump(up_reader, writer))]
+        )
+
+    async def pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while chunk := await reader.read(65536):
+                writer.write(chunk)
+        writer.close()
+
+    def tell_all(self) -> None:
+        for writer in self.clients:
+            writer.write(b"E" + (len(self.FATAL) + 4).to_bytes(4) + self.FATAL)
+
+
+async def test_a_connection_that_was_told_of_a_shutdown_while_at_rest_is_an_outage_and_is_not_used_again(
+    reader_dsn, kit
+):
+    """The word arrives before the end of the connection does: asyncpg then has one in a state that it cannot leave."""
+    teller = Teller(parse_qs(urlsplit(reader_dsn).query)["host"][0])
+    async with await asyncio.start_server(teller.serve, "127.0.0.1", 0) as proxy:
+        user, _, rest = kit.as_role(reader_dsn, "reader").partition("@")
+        address = f"{user}@127.0.0.1:{proxy.sockets[0].getsockname()[1]}{rest.partition('?')[0]}?sslmode=disable"
+        database = await db.connect(address, "reader", connections_max=1)
+        teller.tell_all()
+        await asyncio.sleep(0.05)
+        with pytest.raises(DatabaseUnavailable):
+            async with database.transaction() as conn:
+                await conn.fetchval("select 1")
+        async with database.transaction() as conn:
+            assert await conn.fetchval("select 1") == 1
+        await database.close()
 
 
 async def test_a_parameter_that_does_not_fit_is_a_bug_and_no_outage(reader):

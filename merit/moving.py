@@ -18,7 +18,7 @@ from chassis import db, postgres_bus
 from chassis.bus import At, Bus, Partition
 from chassis.kafka_bus import KafkaBus
 from chassis.outbox import Relay
-from contracts.topics import CRM_TOPICS, CUSTOM_FIELDS, DIRECTORY_PEOPLE, TARGETS, TOPICS
+from contracts.topics import CRM_TOPICS, CUSTOM_FIELDS, DIRECTORY_PEOPLE, FX_RATES, TARGETS, TOPICS
 from merit import embedded, embedded_postgres
 from merit.embedded import Schemas
 from merit.home import Home, Installation, MeritError
@@ -28,12 +28,12 @@ CHUNK_LINES = 1_000
 MOVED: Mapping[str, Sequence[str]] = {
     "auth": ("person", "team", "membership", "client"),
     "ingest": ("required_fields", "custom_field", "quarantine", "quarantine_edit", "seen"),
-    "kpi": ("definition",),
+    "kpi": ("definition", "rate"),
     "incentive": ("target", "target_version", "payee_parameter", "payee_parameter_version", "plan_version"),
 }
 """The tables that are moved, those that others refer to first. Signing keys stay: each installation has its own."""
-REPLAYED = (*CRM_TOPICS, CUSTOM_FIELDS, DIRECTORY_PEOPLE, TARGETS)
-"""The topics that the readers start from. The others are exported too, and made anew by who reads these."""
+REPLAYED = (*CRM_TOPICS, CUSTOM_FIELDS, DIRECTORY_PEOPLE, TARGETS, FX_RATES)
+"""The topics of what was told and decided. The others are exported too, and made anew by who reads these."""
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ async def _resting(
 
 async def export(schemas: Schemas, bus: Bus, chosen: Installation, path: Path) -> Moved:
     """Write everything to a file; nothing else may work on the installation meanwhile. Raises MeritError."""
-    for service in ("auth", "ingest", "incentive"):  # what was decided and not yet told belongs on the log first
+    for service in MOVED:  # what was decided and not yet told belongs on the log first
         await _carry_all(schemas.dsn(service), service, bus)
     ends = {topic.name: await bus.ends(topic.name) for topic in TOPICS}
     rows = records = 0

@@ -68,10 +68,15 @@ def cut(random: Random, events: list[Event]) -> list[list[Event]]:
 
 
 def order(
-    name: str, amount: str, time: str = "2013-03-05T12:00:00Z", rep: str | None = "r1", **attributes: Any
+    name: str,
+    amount: str,
+    time: str = "2013-03-05T12:00:00Z",
+    rep: str | None = "r1",
+    currency: str = "USD",
+    **attributes: Any,
 ) -> dict[str, Any]:
     """An order of a rep, or of nobody, placed once."""
     credits = [{"rep_id": rep, "share": "1"}] if rep else []
-    data = {"order_id": name, "amount": amount, "currency": "USD", "credits": credits}
+    data = {"order_id": name, "amount": amount, "currency": currency, "credits": credits}
     event = {"specversion": "1.0", "id": name, "source": "/faults", "type": "crm.order.placed.v1", "time": time}
     return event | {"datacontenttype": "application/json", "data": data} | attributes

@@ -43,7 +43,8 @@ def printable(text: str) -> str:
 
 def storable(text: str) -> str:
     """The text as a column and its index can hold it: no U+0000, and cut when it is longer than any id may be."""
-    text = printable(text).replace("\0", "\ufffd")
+    if not text.isascii() or "\0" in text:  # most ids are plain, and each event has several
+        text = printable(text).replace("\0", "\ufffd")
     return text if len(text) <= ID_CHARACTERS_MAX else text[: ID_CHARACTERS_MAX - 1] + "…"
 
 

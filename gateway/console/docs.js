@@ -11,6 +11,11 @@ function make(tag, attributes, ...children) {
   return node;
 }
 
+// Prose with `code` in it, as nodes.
+function prose(said) {
+  return (said || "").split("`").map((part, index) => (index % 2 ? make("code", {}, part) : part));
+}
+
 function resolved(node) {
   const name = node && node.$ref ? node.$ref.split("/").pop() : null;
   return name && schemas[name] ? { ...schemas[name], title: name } : node || {};
@@ -57,7 +62,7 @@ function parameters(list) {
   if (!list || !list.length) return "";
   const rows = list.map((one) =>
     make("tr", {}, make("td", {}, make("code", {}, one.name), one.required ? " (required)" : ""), make("td", {}, one.in),
-      make("td", {}, make("code", {}, text(one.schema, "", 0)), " ", one.description || "")));
+      make("td", {}, make("code", {}, text(one.schema, "", 0)), " ", ...prose(one.description))));
   const head = make("tr", {}, make("th", {}, "Parameter"), make("th", {}, "In"), make("th", {}, "Values"));
   return make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows));
 }
@@ -67,7 +72,7 @@ function answers(responses, shared) {
     const response = found.$ref ? shared[found.$ref.split("/").pop()] : found;
     const good = code.startsWith("2");
     return good && response.content ? bodies("Answer " + code, response.content)
-      : [make("p", {}, make("strong", {}, code), " " + (response.description || ""))];
+      : [make("p", {}, make("strong", {}, code), " ", ...prose(response.description))];
   });
 }
 
@@ -76,7 +81,7 @@ function route(path, method, operation, shared) {
   const summary = make("summary", {}, make("code", { class: "method" }, method.toUpperCase()), make("code", {}, path),
     make("span", { class: "permission" }, needs), " " + (operation.summary || ""));
   const request = operation.requestBody ? bodies("Body", operation.requestBody.content) : [];
-  const inside = make("div", {}, make("p", {}, operation.description || ""), parameters(operation.parameters), ...request,
+  const inside = make("div", {}, make("p", {}, ...prose(operation.description)), parameters(operation.parameters), ...request,
     ...answers(operation.responses, shared));
   const node = make("details", { class: "route", id: method + path.replace(/[^a-z0-9]+/gi, "-") }, summary, inside);
   node.dataset.find = (method + " " + path + " " + needs + " " + (operation.summary || "")).toLowerCase();
@@ -86,12 +91,12 @@ function route(path, method, operation, shared) {
 function show(api) {
   schemas = api.components.schemas;
   document.getElementById("title").textContent = api.info.title + ": the API";
-  document.getElementById("about").textContent = api.info.description;
+  document.getElementById("about").replaceChildren(...prose(api.info.description));
   const sections = api.tags.map((tag) => {
     const routes = Object.entries(api.paths).flatMap(([path, item]) => Object.entries(item)
       .filter(([, operation]) => operation.tags.includes(tag.name))
       .map(([method, operation]) => route(path, method, operation, api.components.responses)));
-    return make("section", {}, make("h2", {}, tag.name), make("p", {}, tag.description), ...routes);
+    return make("section", {}, make("h2", {}, tag.name), make("p", {}, ...prose(tag.description)), ...routes);
   });
   document.getElementById("routes").replaceChildren(...sections);
   if (location.hash) document.getElementById(location.hash.slice(1))?.setAttribute("open", "");

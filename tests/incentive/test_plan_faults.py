@@ -56,6 +56,14 @@ def test_each_word_of_a_bonus_is_required(desk: Desk, word: str) -> None:
     assert (f"/components/0/{word}", "required") in faults(desk.document(desk.component(kind="bonus", **words)))
 
 
+@pytest.mark.parametrize("kpi", ["order_count", "sales_amuont"])
+def test_attainment_of_what_credits_do_not_measure_is_refused(desk: Desk, kpi: str) -> None:
+    """A target of 50 orders is not met by an order of 50 dollars."""
+    bonus = {"amount": "5", "on_reversal": "keep", "currency": "USD", "kpi": kpi, "without_target": "zero"}
+    for document in (desk.document(desk.component(kind="bonus", **bonus)), attained(desk, LOW, HIGH, kpi=kpi)):
+        assert faults(document) == {("/components/0/kpi", "not-supported")}
+
+
 @pytest.mark.parametrize("currency", ["ZZZ", "usd", "US", 5])
 def test_a_currency_that_nobody_is_paid_in_is_refused(desk: Desk, currency: object) -> None:
     assert faults(desk.document(desk.component(rate="0.05", currency=currency))) == {

@@ -12,6 +12,8 @@ from services.incentive.domain.plans import Award, Component, Table, Windows
 from services.incentive.domain.rule_reading import flat_rate, read_formula, read_tiers
 
 KINDS = ("commission", "attainment_commission", "bonus")
+MEASURED = ("sales_amount",)
+"""The KPIs whose targets a payee's credits measure: credited money. A target of anything else is not met by them."""
 
 
 def read_component(node: Node) -> Component:
@@ -21,7 +23,7 @@ def read_component(node: Node) -> Component:
     windows = _read_windows(
         Node(node.get("window", "over which days it measures"), (*node.path, "window"), node.faults)
     )
-    kpi = node.text("kpi", "whose targets measure attainment") if kind != "commission" else None
+    kpi = node.word("kpi", MEASURED, "whose targets measure attainment") if kind != "commission" else None
     rule = _read_award(node) if kind == "bonus" else _read_table(node, attained=kind == "attainment_commission")
     if kind != "bonus":
         node.word("basis", ("amount",), "which part of the credit earns")

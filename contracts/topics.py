@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from contracts import custom_fields, directory, incentive, kpi, rates, sales, service
+from contracts import custom_fields, directory, incentive, kpi, quality, rates, sales, service
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,15 @@ CUSTOM_FIELDS = Topic(
     partitions=1,
     compacted=True,
 )
+DOOR_COUNTS = Topic(
+    name="door-counts",
+    events={quality.DOOR_COUNTED: quality.DoorCount},
+    keys={quality.DOOR_COUNTED: "count_id"},
+    producer="ingest",
+    consumers=("kpi",),
+    partitions=1,
+    compacted=True,
+)
 DIRECTORY_PEOPLE = Topic(
     name="directory-people",
     events={directory.PERSON: directory.Person},
@@ -135,7 +144,17 @@ INCENTIVE_LEDGER = Topic(
     producer="incentive",
     consumers=("other systems",),
 )
-TOPICS = (CRM_SALES, CRM_SERVICE, CUSTOM_FIELDS, DIRECTORY_PEOPLE, TARGETS, KPI_VALUES, FX_RATES, INCENTIVE_LEDGER)
+TOPICS = (
+    CRM_SALES,
+    CRM_SERVICE,
+    CUSTOM_FIELDS,
+    DOOR_COUNTS,
+    DIRECTORY_PEOPLE,
+    TARGETS,
+    KPI_VALUES,
+    FX_RATES,
+    INCENTIVE_LEDGER,
+)
 EVENT_TYPES: dict[str, type[Struct]] = {name: type_ for topic in TOPICS for name, type_ in topic.events.items()}
 CRM_TOPICS = (CRM_SALES, CRM_SERVICE)
 ACCEPTED_FROM_CRM: dict[str, Topic] = {name: topic for topic in CRM_TOPICS for name in topic.events}

@@ -18,7 +18,7 @@ from chassis import db, postgres_bus
 from chassis.bus import At, Bus, Partition
 from chassis.kafka_bus import KafkaBus
 from chassis.outbox import Relay
-from contracts.topics import CRM_TOPICS, CUSTOM_FIELDS, DIRECTORY_PEOPLE, FX_RATES, TARGETS, TOPICS
+from contracts.topics import CRM_TOPICS, CUSTOM_FIELDS, DIRECTORY_PEOPLE, DOOR_COUNTS, FX_RATES, TARGETS, TOPICS
 from merit import embedded, embedded_postgres
 from merit.embedded import Schemas
 from merit.home import Home, Installation, MeritError
@@ -27,12 +27,12 @@ from merit.moving_file import FORMAT, Line, Writer, read, record_line, record_of
 CHUNK_LINES = 1_000
 MOVED: Mapping[str, Sequence[str]] = {
     "auth": ("person", "team", "membership", "client"),
-    "ingest": ("required_fields", "custom_field", "quarantine", "quarantine_edit", "seen"),
+    "ingest": ("required_fields", "custom_field", "quarantine", "quarantine_edit", "door_count", "seen"),
     "kpi": ("definition", "rate"),
     "incentive": ("target", "target_version", "payee_parameter", "payee_parameter_version", "plan_version"),
 }
 """The tables that are moved, those that others refer to first. Signing keys stay: each installation has its own."""
-REPLAYED = (*CRM_TOPICS, CUSTOM_FIELDS, DIRECTORY_PEOPLE, TARGETS, FX_RATES)
+REPLAYED = (*CRM_TOPICS, CUSTOM_FIELDS, DOOR_COUNTS, DIRECTORY_PEOPLE, TARGETS, FX_RATES)
 """The topics of what was told and decided. The others are exported too, and made anew by who reads these."""
 
 

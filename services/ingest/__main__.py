@@ -13,6 +13,7 @@ from chassis.db import connect
 from chassis.outbox import Relay
 from chassis.tokens import Verifier
 from services.ingest.app import Deps, create_app
+from services.ingest.handlers.tell_counts import Teller
 from services.ingest.settings import IngestSettings
 
 SCHEMA = "ingest"
@@ -23,7 +24,8 @@ async def build(settings: IngestSettings, *, bus: Bus, clock: Clock, verifier: V
     """Open the database and put the service together; the log may be down. Raises DatabaseUnavailable."""
     database = await connect(settings.database_url, SCHEMA, settings.connections_max)
     app = create_app(Deps(database, bus, clock, verifier, settings.zone_info))
-    return Service("ingest", app, {"relay": Relay(bus, database).run}, database.close)
+    relay = process.together(Teller(database, clock).run, Relay(bus, database).run)
+    return Service("ingest", app, {"relay": relay}, database.close)
 
 
 if __name__ == "__main__":

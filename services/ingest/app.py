@@ -54,7 +54,8 @@ def create_app(deps: Deps) -> FastAPI:
         "Merit ingest", DESCRIPTION, verifier=deps.verifier, clock=deps.clock, ready=ready, error_status=ERROR_STATUS
     )
     policies, fields = Policies(deps.database, deps.clock), CustomFields(deps.database, deps.clock)
-    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, policies, fields, Gauge(deps.clock, deps.room))
+    gauge = Gauge(deps.database, deps.clock, deps.room)
+    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, policies, fields, gauge)
     app.router.routes.append(Route(events.PATH, events.Events(intake, deps.receipt_seconds), methods=["POST"]))
     app.include_router(quarantine.router(Quarantine(deps.database), Editing(intake)))
     app.include_router(reading.router(Verification(deps.database, deps.bus)))

@@ -65,6 +65,7 @@ class Quarantine(IngestTable, table=True):
     faults: str
     faults_as_sent: str
     fault_words: list[str] = Field(sa_type=ARRAY(Text))
+    rep_ids: list[str] = Field(sa_type=ARRAY(Text))
 
 
 class QuarantineEdit(IngestTable, table=True):
@@ -89,6 +90,28 @@ class QuarantineEdit(IngestTable, table=True):
     change: str | None
     undo: str | None
     place: str | None
+
+
+class DoorCount(IngestTable, table=True):
+    """What the door did not take as sent, counted (contracts.quality.DoorCount). ``rep_id`` empty: whoever it credits.
+
+    A count is the sum of its slots, so that no row is one that every request waits for. ``told``: it was announced.
+    """
+
+    __tablename__ = "door_count"
+    __table_args__ = (Index("door_count_untold", "day", postgresql_where=text("not told")),)
+
+    day: dt.date = Field(primary_key=True)
+    source: str = Field(primary_key=True)
+    type: str = Field(primary_key=True)
+    rep_id: str = Field(primary_key=True)
+    slot: int = Field(primary_key=True)
+    duplicate: int = Field(sa_type=BigInteger)
+    quarantined: int = Field(sa_type=BigInteger)
+    conflict: int = Field(sa_type=BigInteger)
+    resolved: int = Field(sa_type=BigInteger)
+    discarded: int = Field(sa_type=BigInteger)
+    told: bool
 
 
 class RequiredFields(IngestTable, table=True):

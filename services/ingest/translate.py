@@ -3,6 +3,7 @@ decisions → announcements."""
 
 from __future__ import annotations
 
+import datetime as dt
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from chassis.outbox import Announcement
 from contracts import custom_fields as contract
 from contracts import envelope
 from contracts.envelope import BATCH, STRUCTURED
-from contracts.topics import CUSTOM_FIELDS
+from contracts.quality import DOOR_COUNTED, DoorCount
+from contracts.topics import CUSTOM_FIELDS, DOOR_COUNTS
 from services.ingest.domain.custom_fields import CustomField
 from services.ingest.domain.faults import Fault, NotAnEvent
 from services.ingest.domain.text import DECODER, EVENT_BYTES_MAX, TooDeep
@@ -232,3 +234,12 @@ def custom_field_declared(field: CustomField) -> Announcement:
         ),
     )
     return Announcement(CUSTOM_FIELDS.name, field.name, event)
+
+
+def door_counted(count: DoorCount, now: dt.datetime) -> Announcement:
+    """Totals for ``door-counts``; they only grow, so that their sum tells one record of them from the next."""
+    total = count.duplicate + count.quarantined + count.conflict + count.resolved + count.discarded
+    event = envelope.encode(
+        type=DOOR_COUNTED, source=SOURCE, id=f"{count.count_id}/{total}", time=now, subject=count.count_id, data=count
+    )
+    return Announcement(DOOR_COUNTS.name, count.count_id, event)

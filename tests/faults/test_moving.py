@@ -62,6 +62,8 @@ KEPT = {
         "select to_json(q)::text from quarantine q order by 1",
         "select to_json(e)::text from quarantine_edit e order by 1",
         "select to_json(s)::text from seen s order by 1",
+        "select day, source, type, rep_id, duplicate, quarantined, conflict, resolved, discarded from door_count"
+        " order by 1, 2, 3, 4, 5, 6",
         "select to_json(f)::text from custom_field f order by 1",
     ),
 }

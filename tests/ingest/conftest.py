@@ -32,6 +32,7 @@ ISSUER = "https://merit.test"
 PASSWORD = "a-test-password"
 NOW = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
 ZONE = "America/New_York"
+EMPTIED = ("seen", "quarantine", "door_count", "required_fields", "custom_field", "outbox")
 EVERYTHING = (
     "events.send:all quarantine.read:all quarantine.write:all event_types.read:all event_types.write:all"
     " operations.read:all audit.read:all"
@@ -213,7 +214,7 @@ async def door(dsn: str, opened: Database, log: PostgresBus, key: ECKey) -> Door
 
     async with single(dsn, SCHEMA) as owner:
         await owner.execute("alter table quarantine_edit disable trigger user")
-        for table in ("seen", "quarantine", "quarantine_edit", "required_fields", "custom_field", "outbox"):
+        for table in (*EMPTIED, "quarantine_edit"):
             await owner.execute(f"delete from {table}")
         await owner.execute("alter table quarantine_edit enable trigger user")
     clock, bus = DrivenClock(), FailingBus(log)

@@ -176,6 +176,7 @@ def _judged(entry: Entry, found: Judged, outcome: EditOutcome, now: dt.datetime)
         id=found.id,
         type=found.type,
         object_id=found.object_id,
+        reps=found.reps,
         outcome="conflict" if outcome == "conflict" else "quarantined",
         faults=found.faults if outcome == "quarantined" else (),
     )

@@ -20,9 +20,9 @@ Action = Literal["corrected", "resubmitted", "discarded", "appended", "supersede
 class Entry:
     """An event that was not accepted, as sent (``event``, ``faults_as_sent``) and as it stands.
 
-    ``outcome``: what became of it when it was judged last; a conflict has no faults. ``source`` … ``object_id`` are
-    of the event as it stands, made printable. ``revision`` grows by one with each edit. ``submitted``: an edit began to
-    put it on the log and was not seen to end, so it may lie there.
+    ``outcome``: what became of it when it was judged last; a conflict has no faults. ``source`` … ``object_id`` and
+    ``reps``, whom it credits, are of the event as it stands, made printable. ``revision`` grows by one with each edit.
+    ``submitted``: an edit began to put it on the log and was not seen to end, so it may lie there.
     """
 
     quarantine_id: str
@@ -41,6 +41,7 @@ class Entry:
     correction: bytes | None = None
     faults: tuple[Fault, ...]
     faults_as_sent: tuple[Fault, ...]
+    reps: tuple[str, ...] = ()
 
     @property
     def standing(self) -> bytes:

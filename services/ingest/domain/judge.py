@@ -18,6 +18,7 @@ from contracts import envelope
 from contracts.json_schema import EXTENSION_NAME, data_type
 from contracts.topics import ACCEPTED_FROM_CRM, object_key
 from services.ingest.domain import rules, schema_faults, text
+from services.ingest.domain.counts import reps_of
 from services.ingest.domain.door import Door
 from services.ingest.domain.faults import Fault, NotAnEvent, bounded, shown, storable
 
@@ -60,6 +61,11 @@ class Judged:
     @property
     def type(self) -> str:
         return storable(self.event["type"])
+
+    @property
+    def reps(self) -> tuple[str, ...]:
+        """Whom it credits, as far as that can be read."""
+        return reps_of(self.event.get("data"))
 
     @property
     def topic(self) -> str:

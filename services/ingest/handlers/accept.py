@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,17 +15,16 @@ from chassis.messaging import sending
 from chassis.telemetry import current_traceparent
 from contracts.envelope import STRUCTURED
 from services.ingest.domain.door import Door
-from services.ingest.domain.entries import Entry
 from services.ingest.domain.faults import Fault, NotAnEvent
 from services.ingest.domain.judge import Judged, Mark, judge
-from services.ingest.domain.outcomes import First, Outcome, decide, settle
+from services.ingest.domain.outcomes import First, Outcome, decide
 from services.ingest.handlers.custom_fields import CustomFields
 from services.ingest.handlers.policies import Policies
+from services.ingest.handlers.record import KEPT, SOUND, Recorder
 from services.ingest.handlers.room import Gauge, ToKeep
-from services.ingest.store import quarantine, seen
+from services.ingest.store import seen
 from services.ingest.translate import Sent, under
 
-KEPT, SOUND = ("quarantined", "conflict"), ("accepted", "duplicate")
 JUDGED_PER_TURN = 50
 """After this many events other requests get their turn of the event loop."""
 
@@ -72,6 +70,11 @@ class Intake:
     custom_fields: CustomFields
     gauge: Gauge
 
+    @property
+    def recorder(self) -> Recorder:
+        """Writes down what became of events here."""
+        return Recorder(self.clock, self.zone)
+
     async def take(self, sent: Sent, sender: str, *, strict: bool, only_source: str | None = None) -> Receipt:
         """Take events in, in the order sent; ``sender`` is whose word it is.
 
@@ -83,11 +86,11 @@ class Intake:
             raise ForeignSource(f"this caller sends events of the source {only_source} only")
         async with self.database.connection() as conn:  # only reads: a transaction is two round trips more
             known = await seen.firsts(conn, {event.mark.identity for event in judged if event.mark})
-            outcomes = decide(judged, known)
-            if strict and (faults := _faults(sent, judged, outcomes)):
-                raise NotValid(faults)
-            if to_keep := _to_keep(sent, judged, outcomes):
-                await self.gauge.check(conn, to_keep)
+        outcomes = decide(judged, known)
+        if strict and (faults := _faults(sent, judged, outcomes)):
+            raise NotValid(faults)
+        if to_keep := _to_keep(sent, judged, outcomes):
+            await self.gauge.check(to_keep)
         ours = await self.append([e for e, outcome in zip(judged, outcomes, strict=True) if outcome == "accepted"])
         return await self._record(judged, outcomes, ours, known, sender)
 
@@ -133,44 +136,20 @@ class Intake:
     async def _record(
         self,
         judged: Sequence[Judged],
-        outcomes: Sequence[Outcome],
+        decided: Sequence[Outcome],
         ours: Mapping[bytes, First],
         known: Mapping[bytes, First],
         sender: str,
     ) -> Receipt:
-        """Keep what the log does not say, in one transaction: identities, the quarantine, what is resolved."""
-        now = self.clock.now()
         async with self.database.transaction() as conn:
-            stored = await seen.remember(conn, ours) if ours else {}
-            outcomes = settle(judged, outcomes, ours, stored)
-            entries = [self._entry(e, o, now) for e, o in zip(judged, outcomes, strict=True) if o in KEPT]
-            kept = await quarantine.keep(conn, entries) if entries else {}
-            if sound := {
-                (e.source, e.id, e.object_id or "") for e, o in zip(judged, outcomes, strict=True) if o in SOUND
-            }:
-                await quarantine.resolve(conn, sorted(sound), sender, now)
+            told = await self.recorder.record(conn, judged, decided, ours, sender)
         results = [
-            Result(e, o, kept.get(e.fingerprint(o)) if o in KEPT else None)
-            for e, o in zip(judged, outcomes, strict=True)
+            Result(e, o, told.kept.get(e.fingerprint(o)) if o in KEPT else None)
+            for e, o in zip(judged, told.outcomes, strict=True)
         ]
-        firsts = {**known, **stored, **ours}
+        firsts = {**known, **told.firsts, **ours}
         marks = [result.event.mark for result in results if result.outcome in SOUND and result.event.mark]
         return Receipt(position_of(firsts[mark.identity] for mark in marks), results)
-
-    def _entry(self, event: Judged, outcome: Outcome, now: dt.datetime) -> Entry:
-        return Entry(
-            quarantine_id=self.clock.new_id(),
-            fingerprint=event.fingerprint(outcome),
-            outcome="conflict" if outcome == "conflict" else "quarantined",
-            source=event.source,
-            id=event.id,
-            type=event.type,
-            object_id=event.object_id,
-            received_at=now,
-            event=event.raw,
-            faults=event.faults,
-            faults_as_sent=event.faults,
-        )
 
 
 def _faults(sent: Sent, judged: Sequence[Judged], outcomes: Sequence[Outcome]) -> list[Fault]:

@@ -8,7 +8,7 @@ log's readers count it once.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.db import Connection, Database
@@ -24,10 +24,12 @@ from services.ingest.domain.edits import (
     UnknownEntry,
     Wanted,
 )
-from services.ingest.domain.entries import Entry, EntryFilter
+from services.ingest.domain.entries import Edit, Entry, EntryFilter
 from services.ingest.domain.judge import Judged
 from services.ingest.domain.outcomes import First, settle
-from services.ingest.handlers.accept import SOUND, Intake, position_of
+from services.ingest.handlers.accept import Intake, position_of
+from services.ingest.handlers.record import SOUND
+from services.ingest.store import counts as counted
 from services.ingest.store import edits as stored
 from services.ingest.store import quarantine, seen
 
@@ -134,8 +136,8 @@ class Editing:
             plans, results = await _lock(conn, plans)
             known = await _firsts(conn, plans)
             steps = edits.steps(plans, known, by.actor, self.intake.clock.now())
-            await stored.save(conn, [(step.after, step.edit) for step in steps])
-            await self._supersede(conn, [s.plan.judged for s in steps if s.outcome == "duplicate"], by)
+            same = [s.plan.judged for s in steps if s.outcome == "duplicate" and s.plan.judged]
+            await self._save(conn, [(step.after, step.edit) for step in steps], same, by)
         for step in steps:
             results[step.after.quarantine_id] = Edited(step.outcome, step.after, first=_first(step, known))
         return results | await self._submit([step for step in steps if step.outcome == "accepted"], by)
@@ -156,19 +158,26 @@ class Editing:
                 for step, outcome in zip(steps, outcomes, strict=True)
                 if entries[step.after.quarantine_id].submitted
             ]
-            await stored.save(conn, ended)
             sound = [event for event, outcome in zip(events, outcomes, strict=True) if outcome in SOUND]
-            await self._supersede(conn, sound, by)
+            await self._save(conn, ended, sound, by)
         entries |= {entry.quarantine_id: entry for entry, _ in ended}
         return {
             (i := step.after.quarantine_id): Edited(outcome, entries[i], first=_first(step, firsts))
             for step, outcome in zip(steps, outcomes, strict=True)
         }
 
-    async def _supersede(self, conn: Connection, sound: Iterable[Judged | None], by: Editor) -> None:
-        """What else waits under the identity of a sound event is resolved by it, as if it had been sent."""
-        if waiting := sorted({(e.source, e.id, e.object_id or "") for e in sound if e}):
-            await quarantine.resolve(conn, waiting, by.actor, self.intake.clock.now())
+    async def _save(
+        self, conn: Connection, edited: Sequence[tuple[Entry, Edit]], sound: Sequence[Judged], by: Editor
+    ) -> None:
+        """Write entries and their histories; what else waits under the identity of a sound event is resolved by it."""
+        recorder = self.intake.recorder
+        counts = recorder.counts(self.intake.clock.now())
+        await stored.save(conn, edited)
+        for entry, _ in edited:
+            if entry.state != "open":
+                counts.add(entry.state, entry.source, entry.type, entry.reps)
+        await recorder.supersede(conn, sound, by.actor, counts)
+        await counted.add(conn, counts)
 
 
 async def _lock(conn: Connection, plans: Sequence[Plan]) -> tuple[list[Plan], Results]:

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 
 from chassis.clock import Clock
-from chassis.db import Connection
+from chassis.db import Database
 from services.ingest.domain.faults import Fault
 from services.ingest.domain.judge import Judged
 from services.ingest.domain.outcomes import Outcome
-from services.ingest.domain.room import Load, Room, crowded
+from services.ingest.domain.room import Room, crowded
+from services.ingest.handlers.fresh import Fresh
 from services.ingest.store import quarantine
 from services.ingest.translate import under
 
-FRESH_SECONDS = 1.0
-"""How old the measure of what is open may be: what comes within this time may go over a limit."""
 ToKeep = tuple[str, Judged, Outcome]
 """An event that is to be kept, with the pointer to it in its request."""
 
@@ -31,33 +29,29 @@ class QuarantineFull(Exception):
         self.faults = list(faults)
 
 
-@dataclass
 class Gauge:
-    """Measures the quarantine, at most once per FRESH_SECONDS and only when something is to be kept."""
+    """Measures the quarantine, at most once a second and only when something is to be kept.
 
-    clock: Clock
-    room: Room
-    _loads: Mapping[str, Load] = field(default_factory=dict)
-    _measured_at: float = float("-inf")
+    What comes within that second may go over a limit.
+    """
 
-    async def check(self, conn: Connection, events: Sequence[ToKeep]) -> None:
+    def __init__(self, database: Database, clock: Clock, room: Room) -> None:
+        self.database, self.room = database, room
+        self._loads = Fresh(database, clock, quarantine.load)
+
+    async def check(self, events: Sequence[ToKeep]) -> None:
         """Raise QuarantineFull unless each of these is there already or finds room."""
-        loads = await self._measure(conn)
+        loads = await self._loads.get()
         full = crowded(self.room, loads, [(event.source, len(event.raw)) for _, event, _ in events])
         if not full:
             return
         suspects = [one for one in events if one[1].source in full]
-        there = await quarantine.kept(conn, [event.fingerprint(outcome) for _, event, outcome in suspects])
+        async with self.database.transaction(readonly=True) as conn:
+            there = await quarantine.kept(conn, [event.fingerprint(outcome) for _, event, outcome in suspects])
         refused = [one for one in suspects if one[1].fingerprint(one[2]) not in there]
         if refused:
             sources = sorted({event.source for _, event, _ in refused})
             raise QuarantineFull(sources, [fault for one in refused for fault in _faults(*one)])
-
-    async def _measure(self, conn: Connection) -> Mapping[str, Load]:
-        now = self.clock.monotonic()
-        if now - self._measured_at >= FRESH_SECONDS:
-            self._loads, self._measured_at = await quarantine.load(conn), now
-        return self._loads
 
 
 def _faults(prefix: str, event: Judged, outcome: Outcome) -> list[Fault]:

@@ -19,12 +19,13 @@ async def save(conn: Connection, edited: Sequence[tuple[Entry, Edit]]) -> None:
     """Write entries that are locked, and the lines of their histories."""
     await conn.executemany(
         "update quarantine set outcome = $2, state = $3, revision = $4, submitted = $5, source = $6, event_id = $7,"
-        " type = $8, object_id = $9, closed_at = $10, correction = $11, faults = $12, fault_words = $13"
+        " type = $8, object_id = $9, closed_at = $10, correction = $11, faults = $12, fault_words = $13,"
+        " rep_ids = $14"
         " where quarantine_id = $1",
         [
             (
                 *(e.quarantine_id, e.outcome, e.state, e.revision, e.submitted, e.source, e.id, e.type, e.object_id),
-                *(e.closed_at, e.correction, faults_text(e.faults), fault_words(e.faults)),
+                *(e.closed_at, e.correction, faults_text(e.faults), fault_words(e.faults), list(e.reps)),
             )
             for e, _ in edited
         ],

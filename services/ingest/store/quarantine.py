@@ -25,25 +25,31 @@ def read_faults(text: str) -> tuple[Fault, ...]:
     return tuple(_read_faults(text))
 
 
-async def keep(conn: Connection, entries: Sequence[Entry]) -> dict[bytes, str]:
-    """Put events into quarantine, each fingerprint once; returns the entry's id per fingerprint, new or old."""
+async def keep(conn: Connection, entries: Sequence[Entry]) -> set[bytes]:
+    """Put events into quarantine, each fingerprint once; returns the fingerprints that were not there before."""
     rows = [
         (
             *(e.quarantine_id, e.fingerprint, e.outcome, e.source, e.id, e.type, e.object_id, e.received_at, e.event),
-            *(faults_text(e.faults), msgspec.json.encode(fault_words(e.faults)).decode()),
+            *(faults_text(e.faults), _json(fault_words(e.faults)), _json(e.reps)),
         )
         for e in sorted(entries, key=lambda e: e.fingerprint)
     ]
-    await conn.execute(
+    fresh = await conn.fetch(
         "insert into quarantine (quarantine_id, fingerprint, outcome, source, event_id, type, object_id, received_at,"
-        " event, faults, faults_as_sent, fault_words, state, revision, submitted)"
-        " select i, f, o, s, e, t, b, r, v, x, x, array(select jsonb_array_elements_text(w::jsonb)), 'open', 1, false"
+        " event, faults, faults_as_sent, fault_words, rep_ids, state, revision, submitted)"
+        " select i, f, o, s, e, t, b, r, v, x, x, array(select jsonb_array_elements_text(w::jsonb)),"
+        " array(select jsonb_array_elements_text(p::jsonb)), 'open', 1, false"
         " from unnest($1::text[], $2::bytea[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],"
-        " $8::timestamptz[], $9::bytea[], $10::text[], $11::text[]) as k(i, f, o, s, e, t, b, r, v, x, w)"
-        " on conflict (fingerprint) do nothing",
-        *columns(rows, 11),
+        " $8::timestamptz[], $9::bytea[], $10::text[], $11::text[], $12::text[])"
+        " as k(i, f, o, s, e, t, b, r, v, x, w, p) on conflict (fingerprint) do nothing returning fingerprint",
+        *columns(rows, 12),
     )
-    return await kept(conn, [e.fingerprint for e in entries])
+    return {row["fingerprint"] for row in fresh}
+
+
+def _json(words: Sequence[str]) -> str:
+    """Lists of lists cannot be unnested: each goes as JSON."""
+    return msgspec.json.encode(words).decode()
 
 
 async def kept(conn: Connection, fingerprints: Collection[bytes]) -> dict[bytes, str]:
@@ -54,9 +60,15 @@ async def kept(conn: Connection, fingerprints: Collection[bytes]) -> dict[bytes,
     return {row["fingerprint"]: row["quarantine_id"] for row in found}
 
 
-async def resolve(conn: Connection, sound: Iterable[tuple[str, str, str]], actor: str, now: dt.datetime) -> None:
+Closed = tuple[str, str, Sequence[str]]
+"""Of an entry that was closed: source, type and reps."""
+
+
+async def resolve(
+    conn: Connection, sound: Iterable[tuple[str, str, str]], actor: str, now: dt.datetime
+) -> list[Closed]:
     """Resolve what waits in quarantine under the (source, id, object) of these events, or with no object known."""
-    await conn.execute(
+    rows = await conn.fetch(
         "with waiting as ("
         " select quarantine_id from quarantine join unnest($1::text[], $2::text[], $3::text[])"
         " as sound(source, event_id, object_id) using (source, event_id)"
@@ -65,13 +77,17 @@ async def resolve(conn: Connection, sound: Iterable[tuple[str, str, str]], actor
         " order by quarantine_id for update of quarantine"
         "), closed as ("
         " update quarantine set state = 'resolved', closed_at = $4, revision = revision + 1, submitted = false"
-        " where quarantine_id in (select quarantine_id from waiting) returning quarantine_id, revision, faults)"
+        " where quarantine_id in (select quarantine_id from waiting)"
+        " returning quarantine_id, revision, faults, source, type, rep_ids"
+        "), told as ("
         " insert into quarantine_edit (quarantine_id, revision, at, actor, action, state, faults_before, faults_after)"
-        " select quarantine_id, revision, $4, $5, 'superseded', 'resolved', faults, faults from closed",
+        " select quarantine_id, revision, $4, $5, 'superseded', 'resolved', faults, faults from closed)"
+        " select source, type, rep_ids from closed",
         *columns(list(sound), 3),
         now,
         actor,
     )
+    return [(row["source"], row["type"], row["rep_ids"]) for row in rows]
 
 
 _FILTER = (
@@ -129,7 +145,7 @@ async def found(
 
 _COLUMNS = (
     "quarantine_id, fingerprint, outcome, state, revision, submitted, source, event_id, type, object_id, received_at,"
-    " closed_at, faults, faults_as_sent"
+    " closed_at, faults, faults_as_sent, rep_ids"
 )
 _LISTED = f"{_COLUMNS}, ''::bytea as event, null::bytea as correction"
 
@@ -140,6 +156,7 @@ def _entry(row: Row) -> Entry:
         id=row["event_id"],
         faults=read_faults(row["faults"]),
         faults_as_sent=read_faults(row["faults_as_sent"]),
+        reps=tuple(row["rep_ids"]),
     )
 
 

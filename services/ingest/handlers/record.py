@@ -1,0 +1,97 @@
+"""Writing down what the log does not say: identities, the quarantine, what is resolved by it, and the counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from chassis.clock import Clock
+from chassis.db import Connection
+from services.ingest.domain.counts import Counts
+from services.ingest.domain.entries import Entry
+from services.ingest.domain.judge import Judged
+from services.ingest.domain.outcomes import First, Outcome, settle
+from services.ingest.store import counts as counted
+from services.ingest.store import quarantine, seen
+
+KEPT, SOUND = ("quarantined", "conflict"), ("accepted", "duplicate")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of each event in the end, where the kept ones lie, and the first of each identity by now."""
+
+    outcomes: Sequence[Outcome]
+    kept: Mapping[bytes, str]
+    firsts: Mapping[bytes, First]
+
+
+@dataclass(frozen=True)
+class Recorder:
+    """Writes what became of a request's events, in the transaction that it is given."""
+
+    clock: Clock
+    zone: ZoneInfo
+
+    def counts(self, now: dt.datetime) -> Counts:
+        """Nothing counted yet, for the local day."""
+        return Counts(now.astimezone(self.zone).date())
+
+    async def record(
+        self,
+        conn: Connection,
+        judged: Sequence[Judged],
+        decided: Sequence[Outcome],
+        ours: Mapping[bytes, First],
+        sender: str,
+    ) -> Recorded:
+        """``decided``: the outcomes before the append; ``ours``: where it put the accepted events."""
+        now = self.clock.now()
+        firsts = await seen.remember(conn, ours) if ours else {}
+        outcomes = settle(judged, decided, ours, firsts)
+        entries = [self._entry(e, o, now) for e, o in zip(judged, outcomes, strict=True) if o in KEPT]
+        fresh = await quarantine.keep(conn, entries) if entries else set()
+        kept = await quarantine.kept(conn, [e.fingerprint for e in entries]) if entries else {}
+        counts = self.counts(now)
+        _count(counts, judged, decided, outcomes, fresh)
+        await self.supersede(conn, [e for e, o in zip(judged, outcomes, strict=True) if o in SOUND], sender, counts)
+        await counted.add(conn, counts)
+        return Recorded(outcomes, kept, firsts)
+
+    async def supersede(self, conn: Connection, sound: Sequence[Judged], actor: str, counts: Counts) -> None:
+        """What waits in quarantine under the identity of a sound event is resolved by it."""
+        if waiting := sorted({(e.source, e.id, e.object_id or "") for e in sound}):
+            for source, type_, reps in await quarantine.resolve(conn, waiting, actor, self.clock.now()):
+                counts.add("resolved", source, type_, reps)
+
+    def _entry(self, event: Judged, outcome: Outcome, now: dt.datetime) -> Entry:
+        return Entry(
+            quarantine_id=self.clock.new_id(),
+            fingerprint=event.fingerprint(outcome),
+            outcome="conflict" if outcome == "conflict" else "quarantined",
+            source=event.source,
+            id=event.id,
+            type=event.type,
+            object_id=event.object_id,
+            reps=event.reps,
+            received_at=now,
+            event=event.raw,
+            faults=event.faults,
+            faults_as_sent=event.faults,
+        )
+
+
+def _count(
+    counts: Counts, judged: Sequence[Judged], decided: Sequence[Outcome], outcomes: Sequence[Outcome], fresh: set[bytes]
+) -> None:
+    """Count what is not on the log; what was put there its readers count, whatever it turned out to be."""
+    left = set(fresh)
+    for event, before, outcome in zip(judged, decided, outcomes, strict=True):
+        if before == "accepted" or outcome == "accepted":
+            continue
+        new = outcome != "duplicate" and (fingerprint := event.fingerprint(outcome)) in left
+        if new:
+            left.discard(fingerprint)
+        counts.add(outcome if new else "duplicate", event.source, event.type, event.reps)

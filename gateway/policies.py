@@ -63,6 +63,7 @@ POLICIES: tuple[Policy, ...] = (
     Policy("POST", "/v1/rates", "kpi", "rates.write"),
     Policy("GET", "/v1/rates", "kpi", "kpis.read"),
     Policy("GET", "/v1/data-quality", "kpi", "data_quality.read"),
+    Policy("GET", "/v1/data-quality/statistics", "kpi", "data_quality.read"),
     Policy("GET", "/v1/targets/attainment", "kpi", "targets.read"),
     Policy("GET", "/v1/verification/kpis", "kpi", "operations.read"),
     Policy("GET", "/v1/dead-letters/kpi", "kpi", "operations.read"),

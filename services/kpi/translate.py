@@ -17,6 +17,7 @@ from contracts.directory import Person
 from contracts.envelope import Envelope
 from contracts.incentive import Target
 from contracts.kpi import VALUE_CHANGED, ValueChanged
+from contracts.quality import DoorCount
 from contracts.rates import RATES_SET, DatedRate, RateTable
 from contracts.topics import FX_RATES, KPI_VALUES
 from contracts.trusted import trusted
@@ -29,6 +30,7 @@ SOURCE = "/merit/kpi"
 _person = msgspec.json.Decoder(Person).decode
 _custom_field = msgspec.json.Decoder(CustomField).decode
 _target = msgspec.json.Decoder(Target).decode
+_door_count = msgspec.json.Decoder(DoorCount).decode
 _data: dict[str, Callable[[Raw], Any]] = {
     name: msgspec.json.Decoder(trusted(type_)).decode
     for kind in OBJECT_KINDS.values()
@@ -76,6 +78,14 @@ def read_custom_field(record: Record) -> CustomField:
         return _custom_field(envelope.decode(record.value).data)
     except msgspec.DecodeError as error:
         raise Malformed(f"no custom field: {error}") from error
+
+
+def read_door_count(record: Record) -> DoorCount:
+    """Totals of the door. Raises Malformed."""
+    try:
+        return _door_count(envelope.decode(record.value).data)
+    except msgspec.DecodeError as error:
+        raise Malformed(f"no count of the door: {error}") from error
 
 
 def value_changed(value: ValueChanged, now: dt.datetime) -> Announcement:

@@ -62,6 +62,7 @@ ROUTES = [
     Route("POST", "/v1/rates", {COMPENSATION, FINANCE}),
     Route("GET", "/v1/rates", READS_KPIS),
     Route("GET", "/v1/data-quality", READS_KPIS, {"kind": "waiting"}),
+    Route("GET", "/v1/data-quality/statistics", READS_KPIS, {"group_by": "week", **SPAN}),
     Route("GET", "/v1/targets/attainment", READS_KPIS),
     Route("GET", "/v1/targets", READS_KPIS),
     Route("POST", "/v1/targets", {COMPENSATION}),

@@ -112,6 +112,8 @@ async def clean(kpi: Database) -> Database:
             *FACTS,
         ):
             await conn.execute(f"delete from {table}")
+        for table in ("event_count", "event_stream", "waiting_event", "door_count"):
+            await conn.execute(f"delete from {table}")
         for table in ("person", "span", "target", "custom_field", "outbox", "position"):
             await conn.execute(f"delete from {table}")
         await conn.execute("update calendar set turned_until = null, fiscal_month = 1")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -14,17 +12,18 @@ from msgspec import Struct
 from chassis.bus import Record
 from chassis.db import Connection
 from contracts.envelope import Envelope, content_hash, object_hash, pair_hash
-from contracts.orders import local_day
 from services.kpi.domain.facts import REASONS, Fact, reason_for
 from services.kpi.domain.meaning import InForce
-from services.kpi.domain.objects.object_kind import ObjectKind, Standing
+from services.kpi.domain.objects.object_kind import WAITING, ObjectKind, Standing
+from services.kpi.domain.quality import Tallies, business_day_end, reps_of
+from services.kpi.handlers.count_events import save_tallies
 from services.kpi.handlers.in_force import in_force
-from services.kpi.store import directory, facts, histories, keys, slices
+from services.kpi.store import directory, event_counts, facts, histories, keys, slices
+from services.kpi.store.event_counts import Waiting
 from services.kpi.store.facts import Change, change
 from services.kpi.store.histories import Conflicting, HistoryRow, Identity, ObjectKey, Repeated
 from services.kpi.translate import read_event
 
-DAY = dt.timedelta(days=1)
 Changes = dict[str, list[Change]]
 """Facts that come or go, by kind."""
 
@@ -48,17 +47,20 @@ class Touched(Struct):
     before: Any
     after: Any
     last: Record
+    news: list[Arrival]
     rank: int = 0
 
 
 async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneInfo) -> None:
     """Count every event of the batch once, for ever, and pass over types that are not read here. Raises Malformed."""
     arrivals = [arrival for record in records if (arrival := _arrival(record))]
-    news = await _first_of_their_identity(conn, arrivals)
+    tallies = Tallies(zone)
+    news = await _first_of_their_identity(conn, arrivals, tallies)
     if not news:
+        await save_tallies(conn, tallies, records)
         return
     await directory.lock_shared(conn)
-    touched = await _learn(conn, news, zone)
+    touched = await _learn(conn, news, tallies)
     standing = [t.kind.stand(t.after) for t in touched]
     await histories.save_histories(conn, [_row(t, s) for t, s in zip(touched, standing, strict=True)])
     gone, fresh = _changes(touched, standing)
@@ -69,6 +71,8 @@ async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneIn
         await facts.add(conn, over, fresh[over], known.kept)
     if gone:
         await slices.sweep(conn)
+    await _wait(conn, touched, standing, tallies)
+    await save_tallies(conn, tallies, records)
     await _take_keys(conn, gone, fresh, known)
 
 
@@ -90,7 +94,7 @@ def _arrival(record: Record) -> Arrival | None:
     return Arrival(record, kind, event, data, object_id, identity)
 
 
-async def _first_of_their_identity(conn: Connection, arrivals: Iterable[Arrival]) -> list[Arrival]:
+async def _first_of_their_identity(conn: Connection, arrivals: Iterable[Arrival], tallies: Tallies) -> list[Arrival]:
     """The events that count: the first in the log of each identity. Another content is kept as a conflict."""
     first: dict[Identity, Arrival] = {}
     later: list[Arrival] = []
@@ -105,12 +109,19 @@ async def _first_of_their_identity(conn: Connection, arrivals: Iterable[Arrival]
     if later or len(taken) < len(first):
         held |= {i: contents[i] for i in taken}
         suspects = later + [a for i, a in first.items() if i not in taken]
-        conflicts = [_conflicting(a) for a in suspects if content_hash(a.event) != held[a.identity]]
+        conflicts = []
+        for arrival in suspects:
+            same = content_hash(arrival.event) == held[arrival.identity]
+            tallies.refused(
+                arrival.event, arrival.data, arrival.record.appended_at, "duplicate" if same else "conflict"
+            )
+            if not same:
+                conflicts.append(_conflicting(arrival))
         await histories.keep_conflicts(conn, conflicts)
     return [a for i, a in first.items() if i in taken]
 
 
-async def _learn(conn: Connection, news: Iterable[Arrival], zone: ZoneInfo) -> list[Touched]:
+async def _learn(conn: Connection, news: Iterable[Arrival], tallies: Tallies) -> list[Touched]:
     """The objects that these events speak of, in order of their ids, each with what is known by now."""
     by_object: dict[ObjectKey, list[Arrival]] = {}
     for arrival in news:
@@ -120,29 +131,44 @@ async def _learn(conn: Connection, news: Iterable[Arrival], zone: ZoneInfo) -> l
     for key, some in by_object.items():
         kind = some[0].kind
         before = kind.unpack(known[key]) if key in known else None
-        object_ = Touched(kind, key[1], before, before, some[-1].record)
+        object_ = Touched(kind, key[1], before, before, some[-1].record, some)
         for arrival in some:
-            object_.rank = max(object_.rank, _rank(arrival, object_.after is not None, zone))
-            object_.after = kind.learn(object_.after, arrival.event, arrival.data, zone)
+            object_.rank = max(object_.rank, _rank(arrival, object_.after is not None, tallies))
+            object_.after = kind.learn(object_.after, arrival.event, arrival.data, tallies.zone)
         touched.append(object_)
     return sorted(touched, key=lambda t: (t.object_id, t.kind.name))
 
 
-def _rank(arrival: Arrival, known: bool, zone: ZoneInfo) -> int:
-    event = arrival.event
+def _rank(arrival: Arrival, known: bool, tallies: Tallies) -> int:
+    event, received_at = arrival.event, arrival.record.appended_at
     assert event.time
+    restates = arrival.kind.restates(event, known)
+    ended_at = business_day_end(event.time, arrival.data.business_date, tallies.zone)
+    tallies.accepted(event, arrival.data, received_at, ended_at, restates)
     reason = reason_for(
-        imported=event.importid is not None,
-        restates=arrival.kind.restates(event, known),
-        received_at=arrival.record.appended_at,
-        day_ended_at=_end_of(local_day(event.time, arrival.data.business_date, zone), zone),
+        imported=event.importid is not None, restates=restates, received_at=received_at, day_ended_at=ended_at
     )
     return REASONS.index(reason)
 
 
-@lru_cache(maxsize=10_000)
-def _end_of(day: dt.date, zone: ZoneInfo) -> dt.datetime:
-    return dt.datetime.combine(day + DAY, dt.time.min, zone).astimezone(dt.UTC)
+async def _wait(conn: Connection, touched: Iterable[Touched], standing: Iterable[Standing], tallies: Tallies) -> None:
+    """List the events of objects that wait, and take those off the list that wait no more."""
+    waiting: list[Waiting] = []
+    settled: list[ObjectKey] = []
+    for object_, stands in zip(touched, standing, strict=True):
+        key = object_.kind.name, object_.object_id
+        if stands.status == WAITING:
+            waiting += [_waiting(key, arrival, tallies) for arrival in object_.news]
+        elif object_.before is not None:
+            settled.append(key)
+    await event_counts.wait(conn, waiting)
+    await event_counts.wait_no_more(conn, settled)
+
+
+def _waiting(key: ObjectKey, arrival: Arrival, tallies: Tallies) -> Waiting:
+    day = tallies.day(arrival.record.appended_at)
+    stream = arrival.event.source, arrival.event.type
+    return Waiting(key, arrival.identity[0], day, stream, reps_of(arrival.data))
 
 
 def _changes(touched: Iterable[Touched], standing: Iterable[Standing]) -> tuple[Changes, Changes]:

@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from services.kpi.domain.definitions import BadDefinition
 from services.kpi.domain.errors import BadQuestion, KpiNotFound, NotYet, SubjectNotFound
 from services.kpi.domain.periods import BadPeriod
-from services.kpi.routes import definitions, quality, rates, targets, values
+from services.kpi.routes import definitions, quality, quality_table, rates, targets, values
 
 ERROR_STATUS: dict[type[Exception], int] = {
     KpiNotFound: 404,
@@ -19,5 +19,5 @@ ERROR_STATUS: dict[type[Exception], int] = {
 }
 
 router = APIRouter()
-for part in (definitions, values, targets, quality, rates):
+for part in (definitions, values, targets, quality, quality_table, rates):
     router.include_router(part.router)

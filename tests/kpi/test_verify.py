@@ -75,10 +75,37 @@ async def test_what_was_counted_is_what_the_log_makes_it(told: tuple[Database, l
         checks = await verify(conn, Told(records), zone)  # type: ignore[arg-type]
         assert {c.check: c.detail for c in checks if not c.ok} == {}
         assert [c.examined for c in checks[:2]] == [7, 9]
-        assert list(await failed(conn, records[1:], zone)) == [HISTORIES, FACTS]
+        assert list(await failed(conn, records[1:], zone)) == [HISTORIES, FACTS, COUNTS]
 
 
 HISTORIES, FACTS = "histories equal the accepted events of the log", "facts equal the accepted events of the log"
+COUNTS = "counts of events equal a recount of the log"
+MISCOUNTED = [
+    "update event_count set accepted = accepted + 1 where rep_id = 'ann'",
+    "update event_count set entered_5 = coalesce(entered_5, 0) + 1",
+    "update event_count set missing = missing || '{\"customer_id\": 100}'",
+    "update event_count set entry_seconds_max = 1",
+    "delete from event_count where rep_id = ''",
+]
+
+
+@pytest.mark.parametrize("damage", MISCOUNTED)
+async def test_a_wrong_count_is_found(
+    told: tuple[Database, list[Record]], zone: ZoneInfo, event: Event, record: Callable[..., Record], damage: str
+) -> None:
+    database, records = told
+    again = [record(one) for one in (story(event)[0], story(event)[0] | {"subject": "other"})]
+    async with database.transaction() as conn:
+        await apply_events(conn, again, zone)
+        await conn.execute(
+            "update position set next_offset = $3 where topic = $1 and partition = $2",
+            *again[-1].partition,
+            again[-1].offset + 1,
+        )
+        assert await failed(conn, [*records, *again], zone) == {}
+        assert list(await failed(conn, [*records, *again[1:]], zone)) == [COUNTS]
+        await conn.execute(damage)
+        assert list(await failed(conn, [*records, *again], zone)) == [COUNTS]
 
 
 @pytest.mark.parametrize("over", FACT_KINDS)

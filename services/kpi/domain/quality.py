@@ -74,21 +74,22 @@ class Tallies:
     _seconds: dict[_Pattern, list[int]] = field(default_factory=dict)
     _today: tuple[dt.datetime, dt.datetime, dt.date] | None = None
 
-    def accepted(
-        self, event: Envelope, data: Any, received_at: dt.datetime, ended_at: dt.datetime, restates: bool
-    ) -> None:
-        """Count an event that is the first of its identity.
+    def take(self, event: Envelope, data: Any, received_at: dt.datetime, restates: bool) -> dt.datetime:
+        """Count an event that is the first of its identity; returns when its business day ended.
 
-        ``ended_at``: when its business day ended. ``restates``: it changes what an earlier one had said.
+        ``restates``: it changes what an earlier one had said.
         """
+        assert event.time is not None
+        ended_at = _midnight((data.business_date or event.time.astimezone(self.zone).date()) + DAY, self.zone)
         late, seconds, bucket = False, 0, _NOT_ENTERED
         if event.importid is None:
             late = received_at > ended_at + LATE_AFTER
             happened_at = event.time if data.business_date is None else ended_at
-            seconds = max(0, int((received_at - happened_at).total_seconds()))  # type: ignore[operator]
+            seconds = max(0, int((received_at - happened_at).total_seconds()))
             bucket = bisect_left(_ENTRY_SECONDS, seconds)
         present = tuple(map(bool, _optional(event.type)(data)))
         self._add(event, data, received_at, "accepted", present, bucket, late, restates, seconds)
+        return ended_at
 
     def refused(self, event: Envelope, data: Any, received_at: dt.datetime, said: Said) -> None:
         """Count a record that says again what was counted, or has an identity that another content holds."""
@@ -163,11 +164,6 @@ def reps_of(data: Any) -> tuple[str, ...]:
         return named if len(named) < 2 else tuple(dict.fromkeys(named))
     rep_id = getattr(data, "rep_id", None)
     return () if rep_id is None else (rep_id,)
-
-
-def business_day_end(time: dt.datetime, business_date: dt.date | None, zone: ZoneInfo) -> dt.datetime:
-    """When the business day ended: what the CRM says, else the local day that the instant falls in."""
-    return _midnight((business_date or time.astimezone(zone).date()) + DAY, zone)
 
 
 @cache

@@ -15,7 +15,7 @@ from contracts.envelope import Envelope, content_hash, object_hash, pair_hash
 from services.kpi.domain.facts import REASONS, Fact, reason_for
 from services.kpi.domain.meaning import InForce
 from services.kpi.domain.objects.object_kind import WAITING, ObjectKind, Standing
-from services.kpi.domain.quality import Tallies, business_day_end, reps_of
+from services.kpi.domain.quality import Tallies, reps_of
 from services.kpi.handlers.count_events import save_tallies
 from services.kpi.handlers.in_force import in_force
 from services.kpi.store import directory, event_counts, facts, histories, keys, slices
@@ -141,10 +141,8 @@ async def _learn(conn: Connection, news: Iterable[Arrival], tallies: Tallies) ->
 
 def _rank(arrival: Arrival, known: bool, tallies: Tallies) -> int:
     event, received_at = arrival.event, arrival.record.appended_at
-    assert event.time
     restates = arrival.kind.restates(event, known)
-    ended_at = business_day_end(event.time, arrival.data.business_date, tallies.zone)
-    tallies.accepted(event, arrival.data, received_at, ended_at, restates)
+    ended_at = tallies.take(event, arrival.data, received_at, restates)
     reason = reason_for(
         imported=event.importid is not None, restates=restates, received_at=received_at, day_ended_at=ended_at
     )

@@ -10,12 +10,13 @@ from zoneinfo import ZoneInfo
 from chassis import inbox
 from chassis.bus import At, Bus, Partition, Record
 from chassis.db import Connection
-from contracts.envelope import Envelope
+from contracts.envelope import Envelope, content_hash
 from services.kpi.domain.errors import Malformed
 from services.kpi.domain.fact_kinds import FACT_KINDS
 from services.kpi.domain.facts import Fact
 from services.kpi.domain.objects import OBJECT_KINDS
 from services.kpi.domain.objects.object_kind import ObjectKind
+from services.kpi.domain.quality import Said, Tallies
 from services.kpi.domain.spans import spans
 from services.kpi.handlers.in_force import in_force
 from services.kpi.store import directory, verification
@@ -52,10 +53,10 @@ async def verify(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
 
 async def _facts_equal_log(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
     """Promise 2: fold every accepted event of the log anew, up to where this service has read it."""
-    objects, facts = _Compared(), _Compared()
+    objects, facts, counts, tallies = _Compared(), _Compared(), _Compared(), Tallies(zone)
     for partition, until in sorted((await inbox.positions(conn)).items()):
         kinds = [k for k in OBJECT_KINDS.values() if k.topic == partition.topic]
-        folded = await _fold(bus, partition, until, zone) if kinds else {}
+        folded = await _fold(bus, partition, until, tallies) if kinds else {}
         for kind in kinds:
             packed = await verification.histories_of_partition(conn, kind.name, partition.number)
             kept = {key: kind.unpack(known) for key, known in packed.items()}
@@ -65,9 +66,11 @@ async def _facts_equal_log(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[C
         for over in (o for o, fact in FACT_KINDS.items() if OBJECT_KINDS[fact.objects[0]] in kinds):
             stored = await verification.facts_of_partition(conn, over, partition.number)
             facts.compare({_key(f): f for f in standing if f.kind == over}, {_key(f): f for f in stored})
+    counts.compare(tallies.rows(), await verification.event_counts(conn))
     return [
         _check("histories equal the accepted events of the log", objects.examined, objects.wrong),
         _check("facts equal the accepted events of the log", facts.examined, facts.wrong),
+        _check("counts of events equal a recount of the log", counts.examined, counts.wrong),
     ]
 
 
@@ -83,19 +86,28 @@ class _Compared:
         self.wrong += [str(key) for key in sorted(made.keys() | kept.keys()) if made.get(key) != kept.get(key)]
 
 
-async def _fold(bus: Bus, partition: Partition, until: int, zone: ZoneInfo) -> dict[ObjectKey, Any]:
+async def _fold(bus: Bus, partition: Partition, until: int, tallies: Tallies) -> dict[ObjectKey, Any]:
+    """The histories of a partition's objects; every record is counted besides, for what it is."""
     histories: dict[ObjectKey, Any] = {}
-    seen: set[tuple[ObjectKey, str, str]] = set()
+    seen: dict[tuple[ObjectKey, str, str], bytes] = {}
     offset = 0
     while offset < until:
         records = [r for r in await bus.read(At(partition, offset), CHUNK_RECORDS) if r.offset < until]
         if not records:
             break
-        for kind, event, data in filter(None, map(_read, records)):
+        for record in records:
+            if (read := _read(record)) is None:
+                continue
+            kind, event, data = read
             key = kind.name, getattr(data, kind.id_field)
-            if (identity := (key, event.source, event.id)) not in seen:
-                seen.add(identity)
-                histories[key] = kind.learn(histories.get(key), event, data, zone)
+            identity, content = (key, event.source, event.id), content_hash(event)
+            if identity in seen:
+                said: Said = "duplicate" if seen[identity] == content else "conflict"
+                tallies.refused(event, data, record.appended_at, said)
+                continue
+            seen[identity] = content
+            tallies.take(event, data, record.appended_at, kind.restates(event, key in histories))
+            histories[key] = kind.learn(histories.get(key), event, data, tallies.zone)
         offset = records[-1].offset + 1
     return histories
 

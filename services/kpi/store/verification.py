@@ -11,8 +11,10 @@ from services.kpi.domain.facts import ROWS, Fact
 from services.kpi.domain.key_sets import given, recounted
 from services.kpi.domain.meaning import KeptKeys
 from services.kpi.domain.measures import Measure
+from services.kpi.domain.quality import Place, Tally
 from services.kpi.domain.slices import contributions
 from services.kpi.domain.sql import Params
+from services.kpi.store.event_counts import ENTERED
 from services.kpi.store.histories import ObjectKey
 
 
@@ -28,6 +30,20 @@ async def facts_of_partition(conn: Connection, over: str, partition: int) -> lis
     """All facts of a kind whose objects lie in a partition of their topic."""
     rows = await conn.fetch(f"{selection(FACT_KINDS[over])} where partition = $1", partition)
     return [ROWS[over](**dict(r) | {"attributes": msgspec.json.decode(r["attributes"])}) for r in rows]
+
+
+async def event_counts(conn: Connection) -> dict[Place, Tally]:
+    """What is counted of the events on the log, by place."""
+    rows = await conn.fetch("select * from event_count join event_stream using (stream_id)")
+    found: dict[Place, Tally] = {}
+    for row in rows:
+        tally = found.setdefault(Place(row["day"], row["source"], row["type"], row["rep_id"]), Tally())
+        for name in ("accepted", "duplicate", "conflict", "imported", "late", "corrections", "entry_seconds"):
+            setattr(tally, name, getattr(tally, name) + (row[name] or 0))
+        tally.entry_seconds_max = max(tally.entry_seconds_max, row["entry_seconds_max"] or 0)
+        tally.entered.update({bucket: row[name] or 0 for bucket, name in enumerate(ENTERED)})
+        tally.missing.update(msgspec.json.decode(row["missing"]) if row["missing"] else {})
+    return found
 
 
 async def slices_that_differ(conn: Connection, measure: Measure) -> tuple[int, list[str]]:

@@ -11,7 +11,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any, Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -179,6 +179,7 @@ def _optional(event_type: str) -> Callable[[Any], tuple[Any, ...]]:
     return attrgetter(*optional_fields(event_type))
 
 
-@cache
+@lru_cache(maxsize=10_000)
 def _midnight(day: dt.date, zone: ZoneInfo) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time.min, zone)
+    """In UTC, as instants of the log are: comparing two zones asks both for their offset."""
+    return dt.datetime.combine(day, dt.time.min, zone).astimezone(dt.UTC)

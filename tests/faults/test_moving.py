@@ -75,7 +75,8 @@ MADE_ANEW = {
     "ingest": {"outbox"},
     "kpi": {"position", "outbox", "dead_letter", "seen", "repeated_id", "conflict", "object_history", "custom_field"}
     | set(FACTS)
-    | {"slice", "key_day", "key_slice", "changed", "announced_value", "person", "span", "target", "calendar"},
+    | {"slice", "key_day", "key_slice", "changed", "announced_value", "person", "span", "target", "calendar"}
+    | {"event_stream", "event_count", "waiting_event", "door_count"},
     "incentive": {"position", "outbox", "dead_letter", "seen", "order_history", "credit", "person", "membership"}
     | {"due", "line", "ledger_entry", "ledger_posting"},
 }

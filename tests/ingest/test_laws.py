@@ -144,7 +144,7 @@ def is_date(value: Any) -> bool:
 def days(text: str) -> list[dt.date]:
     try:
         return [dt.date(*map(int, text.split("-")))]
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return []
 
 
@@ -155,7 +155,9 @@ MODELS: dict[str, Callable[[Any], bool]] = {
     "strategic": lambda value: value is None or isinstance(value, bool),
 }
 """What may stand under a declared name in an event that is sound, told in other words than the door's."""
-numerals = st.decimals(allow_nan=True, allow_infinity=True).map(str) | st.from_regex(r"-?[0-9]{1,22}(\.[0-9]{1,12})?")
+numerals = st.decimals(allow_nan=True, allow_infinity=True).map(str) | st.from_regex(
+    r"-?[0-9]{1,22}(\.[0-9]{1,12})?", fullmatch=True
+)
 scalars = (
     st.none()
     | st.booleans()

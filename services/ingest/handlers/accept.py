@@ -66,6 +66,7 @@ class Intake:
     bus: Bus
     clock: Clock
     zone: ZoneInfo
+    currency: str
     policies: Policies
     custom_fields: CustomFields
     gauge: Gauge
@@ -98,7 +99,8 @@ class Intake:
         """What events are held to now."""
         now = self.clock.now()
         required = {name: policy.required for name, policy in (await self.policies.current()).items()}
-        return Door(self.zone, now.astimezone(self.zone).date(), required, await self.custom_fields.by_type())
+        custom = await self.custom_fields.by_type()
+        return Door(self.zone, now.astimezone(self.zone).date(), required, custom, self.currency)
 
     async def _judge(self, sent: Sent) -> list[Judged]:
         door = await self.door()

@@ -127,13 +127,14 @@ def test_a_mutated_event_is_sound_or_has_faults_that_lead_somewhere(event: dict[
 
 
 def is_decimal(value: Any) -> bool:
-    """By Python's own reading, and the bounds of an amount."""
+    """By Python's own reading, and by how many digits are written before and after the point."""
+    text = str(value)
     try:
-        _, digits, exponent = Decimal(str(value)).as_tuple()
+        finite = Decimal(text).is_finite() and set(text) <= set("-0123456789.")
     except InvalidOperation:
         return False
-    written = set(str(value)) <= set("-0123456789.") and isinstance(exponent, int)
-    return written and exponent >= -10 and len(digits) + exponent <= 20
+    whole, point, fraction = text.removeprefix("-").partition(".")
+    return finite and 1 <= len(whole) <= 20 and len(fraction) <= 10 and bool(point) == bool(fraction)
 
 
 def is_date(value: Any) -> bool:

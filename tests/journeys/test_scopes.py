@@ -108,7 +108,10 @@ async def test_a_manager_sees_pay_of_the_tree_as_dated(told: Sighted, manager: s
 
 @pytest.mark.parametrize("person", ["r1", "m1", "m2", "top", "lone"])
 async def test_attainment_is_of_the_targets_that_one_may_see(told: Sighted, person: str) -> None:
-    """m1 is told nothing of what is expected of r1 in windows after r1 has left."""
+    """m1 is told nothing of what is expected of r1 after r1 has left, nor of a team that is theirs in part."""
+    team = next(m["of"] for m in told.truth.company.memberships if (m["person_id"], m["kind"]) == ("r1", "team"))
+    target = {"kpi": "sales_amount", "subject_kind": "team", "subject": team, "value": "5", "currency": "USD"}
+    await told.driver.write("targets", [target | {"from": "2012-01-01", "to": "2013-01-01"}])
     client = await told.driver.as_person(person)
     targets, attained = [
         {(i["subject_kind"], i["subject"], i["from"], i["to"]) for i in await told.driver.items(path, client)}

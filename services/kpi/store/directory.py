@@ -108,18 +108,18 @@ async def targets(
     after: str,
     limit: int,
 ) -> list[TargetVersion]:
-    """Targets that the caller may see, in order of their ids: their own, or of who is in their tree within the window
-    (of a team: of whose members one is)."""
+    """Targets that the caller may see, in order of their ids: their own, or of who is in their tree within the window.
+
+    A tree sees no team's target: what it sees of a team may be a part, which would be measured against the whole.
+    """
     rows = await conn.fetch(
         "select target_id, kpi, subject_kind, subject, valid_from, valid_to, version, value, currency from target t"
         " where ($1::text is null or subject = $1) and ($2::date is null or valid_from >= $2)"
         ' and ($3::date is null or valid_to <= $3) and target_id collate "C" > $4'
         " and ($5::text is null or (subject_kind = 'rep' and subject = $5))"
-        " and ($6::text is null or exists (select from span m where m.kind in ('manager', 'rep') and m.subject = $6"
-        " and m.valid_from < t.valid_to and t.valid_from < m.valid_to"
-        " and ((t.subject_kind in ('rep', 'manager') and m.person_id = t.subject) or (t.subject_kind = 'team' and"
-        " exists (select from span s where s.kind = 'team' and s.subject = t.subject and s.person_id = m.person_id"
-        " and s.valid_from < least(m.valid_to, t.valid_to) and greatest(m.valid_from, t.valid_from) < s.valid_to)))))"
+        " and ($6::text is null or (subject_kind in ('rep', 'manager') and exists (select from span m"
+        " where m.kind in ('manager', 'rep') and m.subject = $6 and m.person_id = t.subject"
+        " and m.valid_from < t.valid_to and t.valid_from < m.valid_to)))"
         ' order by target_id collate "C" limit $7',
         subject,
         since,

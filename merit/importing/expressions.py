@@ -31,6 +31,8 @@ class Expression:
     names: tuple[str, ...]
     value: Callable[[Any], Any]
     """Over a row's values, or over a Scope; raises Unusable."""
+    counts: bool = False
+    """Whether the same row twice would make another result."""
 
 
 def over_rows(text: str, kinds: Mapping[str, Kind]) -> Expression:
@@ -57,6 +59,7 @@ class _Reader:
     def __init__(self, text: str, kinds: Mapping[str, Kind], of_rows: bool) -> None:
         self._text, self._kinds, self._of_rows = text.strip(), kinds, of_rows
         self._names: dict[str, None] = {}
+        self._counts = False
 
     def read(self) -> Expression:
         if len(self._text) > EXPRESSION_CHARACTERS_MAX:
@@ -65,7 +68,7 @@ class _Reader:
             part = self._part(ast.parse(self._text, mode="eval").body)
         except (SyntaxError, RecursionError, MemoryError):
             raise BadExpression(f"{self._text!r} is no expression") from None
-        return Expression(self._text, part.kind, tuple(self._names), part.value)
+        return Expression(self._text, part.kind, tuple(self._names), part.value, self._counts)
 
     def _part(self, node: ast.AST) -> Part:
         reads: dict[type, Callable[[Any], Part]] = {
@@ -148,6 +151,7 @@ class _Reader:
             raise BadExpression(f"there is no function {name!r}" + hint(name, functions.NAMES))
         if self._of_rows:
             raise BadExpression(f"{name} is over the rows of a group: it cannot stand here")
+        self._counts |= name in functions.COUNTING
         if name == functions.EVEN:
             return functions.OF_SCOPES[name]([self._part(argument) for argument in node.args])
         inner = _Reader(self._text, self._kinds, of_rows=True)

@@ -188,4 +188,6 @@ OF_SCOPES: Mapping[str, Callable[[Sequence[Part]], Part]] = {
     EVEN: _even,
 }
 """Functions of the rows in scope, and ``even``, of a thing's place in its list."""
+COUNTING = ("sum", "count", "last")
+"""Those to which it matters how often a row is there, or where."""
 NAMES = (*OF_ROWS, *OF_SCOPES)

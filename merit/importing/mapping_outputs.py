@@ -44,6 +44,11 @@ class EventOutput:
     condition: Expression | None = None
     group: tuple[str, ...] | None = None
 
+    def reads(self) -> tuple[set[str], bool]:
+        """The columns that it needs of a row that meets its condition, and whether the same row twice would matter."""
+        names, counts = templates.reads(self.data)
+        return {*names, *self.key, *(self.group or ()), *self.time.names}, counts or self.time.counts
+
 
 @dataclass(frozen=True)
 class ItemOutput:
@@ -53,6 +58,11 @@ class ItemOutput:
     item: Fields
     condition: Expression | None = None
     group: tuple[str, ...] | None = None
+
+    def reads(self) -> tuple[set[str], bool]:
+        """The columns that it needs of a row that meets its condition, and whether the same row twice would matter."""
+        names, counts = templates.reads(self.item)
+        return {*names, *(self.group or ())}, counts
 
 
 Output = EventOutput | ItemOutput

@@ -15,7 +15,7 @@ from merit.importing.journal import Journal
 from merit.importing.mapping import EventOutput, Output, Step
 from merit.importing.reading import Cells, Unreadable, later_dates
 from merit.importing.rows import BadRow, Reject, Rejected, Row
-from merit.importing.scopes import LINE, Unusable, Values
+from merit.importing.scopes import Unusable, Values
 from merit.importing.sinks import Grouped, Sink, Straight
 from merit.importing.spool import Spool
 
@@ -77,9 +77,7 @@ class Stepping:
             batch = ItemBatch(output, self.context, reject, place)
         if output.group is None:
             return Straight(batch)
-        from_joins = [name for join in self.step.joins for name in join.columns]
-        names = dict.fromkeys((LINE, *self.step.columns, *from_joins, *self.step.computed))
-        return Grouped(batch, output.group, tuple(names), self.spool.shelf())
+        return Grouped(batch, output.group, self.spool.shelf())
 
 
 @dataclass(frozen=True)

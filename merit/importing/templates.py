@@ -108,6 +108,24 @@ class Items:
 Template = Constant | Whole | Mixed | Fields | Items
 
 
+def reads(template: Template) -> tuple[set[str], bool]:
+    """The columns from which a template is filled, and whether the same row twice would fill it otherwise."""
+    match template:
+        case Constant():
+            return set(), False
+        case Whole(expression):
+            return set(expression.names), expression.counts
+        case Mixed(parts):
+            found = [(set(part.names), part.counts) for part in parts if isinstance(part, Expression)]
+        case Fields(fields):
+            found = [reads(field) for field in fields.values()]
+        case Items(items):
+            found = [reads(item.template) for item in items]
+            found += [(set(item.each), not item.each) for item in items if item.each is not None]
+            found += [(set(item.when.names), item.when.counts) for item in items if item.when is not None]
+    return set().union(*(names for names, _ in found)), any(counts for _, counts in found)
+
+
 def parse(places: Places, node: yaml.Node, kinds: Kinds) -> Template:
     """A template from YAML. Faults go to ``places``."""
     if isinstance(node, yaml.MappingNode):

@@ -189,10 +189,19 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
-def peak_kib(folder: Path, orders: int) -> int:
+REPS = """
+columns: {Rep: text}
+outputs:
+  - resource: people
+    group: [Rep]
+    item: {person_id: "${Rep}", name: "Rep ${Rep}"}
+"""
+
+
+def peak_kib(folder: Path, orders: int, text: str) -> int:
     """The most memory that a process of its own holds to import three scattered rows per order."""
     folder.mkdir()
-    (folder / "mapping.yaml").write_text(LINES)
+    (folder / "mapping.yaml").write_text(text)
     with (folder / "file.csv").open("w") as file:
         file.write(HEADER)
         for turn in range(3):
@@ -205,7 +214,32 @@ def peak_kib(folder: Path, orders: int) -> int:
     return int(told.stdout) // (1024 if sys.platform == "darwin" else 1)
 
 
-def test_memory_stays_flat_however_long_the_file_is(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", [LINES, REPS], ids=["orders of three rows", "three reps of all rows"])
+def test_memory_stays_flat_however_long_the_file_is(text: str, tmp_path: Path) -> None:
     """Sixteen times the rows, which are scattered and grouped: kept in memory they would be 60 MB more."""
-    few, many = peak_kib(tmp_path / "few", 2_000), peak_kib(tmp_path / "many", 32_000)
+    few, many = peak_kib(tmp_path / "few", 2_000, text), peak_kib(tmp_path / "many", 32_000, text)
     assert many - few < 30_000
+
+
+async def test_rows_that_say_nothing_new_are_passed_over_only_where_that_makes_no_difference(desk: Desk) -> None:
+    text = """
+source: /shop
+columns: {Order: text, Day: date, Rep: text, Sum: decimal}
+outputs:
+  - event: crm.order.placed.v1
+    group: [Order]
+    time: ${max(Day)}
+    data: {order_id: "${Order}", amount: "${sum(Sum)}", currency: USD, credits: []}
+  - resource: people
+    group: [Rep]
+    item: {person_id: "${Rep}", name: "${last(Order)}"}
+  - resource: teams
+    group: [Rep]
+    item: {team_id: "${Rep}", name: "${first(Order)}"}
+"""
+    row = "1,2012-01-05,r,2\n"
+    await desk.run("Order,Day,Rep,Sum\n" + row + row + "2,2012-01-04,r,3\n" + row, text)
+
+    assert [desk.door.of(order)[0]["data"]["amount"] for order in "12"] == ["6", "3"]
+    assert [person["name"] for person in desk.door.items["/v1/people"]] == ["1"], "the last, though it was there before"
+    assert [team["name"] for team in desk.door.items["/v1/teams"]] == ["1"]

@@ -28,6 +28,8 @@ ENTERED: dict[AnyGrain, str] = {
 }
 """The column of ``key_slice`` that counts the keys which entered a period of the grain on its day."""
 _SUMS = tuple(ENTERED.values())
+_MONTH = "(extract(year from day) * 12 + extract(month from day))::int - 1"
+_SAME: dict[AnyGrain, AnyGrain] = {"fiscal_quarter": "quarter", "fiscal_year": "year"}
 _COLUMNS = ", ".join(("at_least", "kind", "subject", "day", "facts", *_SUMS))
 _MERGED = ", ".join(f"{name} = s.{name} + excluded.{name}" for name in ("facts", *_SUMS))
 
@@ -43,42 +45,56 @@ def given(key_set: KeySet, params: Params, source: str | None = None, sign: str 
         f" from {source or f'{family.kind.table} f'}"
         f" cross join {subjects_of(family, params)}"
         f" where {day} is not null and {key} is not null and {matches(measure, params)}"
-        " group by 1, 2, 3, 4, 5, f.object_id, f.entry"
     )
+    if family.kind.several_credits:
+        entries = f"{entries} group by 1, 2, 3, 4, 5, f.object_id, f.entry"
     return f"select kind, subject, key, day, sum(sign)::int as facts from ({entries}) e group by 1, 2, 3, 4"
 
 
 def applied(key_set: KeySet, thresholds: Sequence[int], shift: int, delta: str, params: Params) -> str:
     """Takes ``delta`` (as ``given``, signed) into what is kept. ``thresholds``: for how many facts a key is counted, 0
-    for its first ever. ``shift``: the months by which the fiscal year begins later than the calendar's.
+    for its first ever. ``shift``: the months by which the fiscal year begins later than the calendar's. It goes on
+    from ``with`` and the tables that ``delta`` names.
 
-    The caller alone changes the set: it holds its lock.
+    The caller alone changes the set: it holds its lock. Only what comes after a place's first changed day is counted
+    anew, on what it had earlier in the periods of that day: mostly nothing comes after it.
     """
     mine = params.add(key_set.id, "text")
+    earlier = ", ".join(
+        f"coalesce(sum(before) filter (where day < first and {period(grain, shift)} ="
+        f" {period(grain, shift, 'first', 'first_month')}) over (partition by id), 0) as {name}"
+        for grain, name in _different(shift).items()
+    )
+    here = f"k.set_id = {mine} and (k.key, k.kind, k.subject, k.day) = (p.key, p.kind, p.subject, l.day)"
     return f"""delta as materialized (
-  select kind, subject, key, day, sum(facts)::int as facts from ({delta}) d group by 1, 2, 3, 4 having sum(facts) <> 0
-), near as (
-  select key, min(day) - {NEAR_DAYS} as since, max(day) + {NEAR_DAYS} as until from delta group by key
-), old as materialized (
-  select k.kind, k.subject, k.key, k.day, k.facts from near n
-  join key_day k on k.set_id = {mine} and k.key = n.key and k.day between n.since and n.until
-), new as materialized (
-  select kind, subject, key, day, sum(facts)::int as facts from (select * from old union all select * from delta) a
-  group by 1, 2, 3, 4 having sum(facts) <> 0
+  select dense_rank() over (order by key, kind, subject) as id, kind, subject, key, day, facts
+  from ({delta}) d where facts <> 0
 ), place as materialized (
-  select row_number() over () as id, kind, subject, key from (select distinct kind, subject, key from delta) p
+  select id, kind, subject, key, min(day) as first, max(day) as last from delta group by 1, 2, 3, 4
+), days as (
+  select id, day, sum(before)::int as before, sum(change)::int as change from (
+    select p.id, k.day, k.facts as before, 0 as change from place p cross join lateral (
+      select k.day, k.facts from key_day k where k.set_id = {mine} and k.key = p.key and k.kind = p.kind
+      and k.subject = p.subject and k.day between p.first - {NEAR_DAYS} and p.last + {NEAR_DAYS}) k
+    union all select id, day, 0, facts from delta) e group by id, day
+), later as materialized (
+  select * from (select *, {earlier} from (
+    select *, min(day) filter (where change <> 0) over (partition by id) as first,
+      min(month) filter (where change <> 0) over (partition by id) as first_month
+    from (select *, {_MONTH} as month from days) m) f) l where day >= first
 ), state as (
-  select p.id, o.day, o.facts, -1 as sign from place p join old o using (kind, subject, key)
-  union all select p.id, n.day, n.facts, 1 from place p join new n using (kind, subject, key)
+  select *, before as facts, -1 as sign from later where before <> 0
+  union all select *, before + change, 1 from later where before + change <> 0
+), fresh as (
+  insert into key_day (set_id, key, kind, subject, day, facts)
+  select {mine}, p.key, p.kind, p.subject, l.day, l.change from later l join place p using (id)
+  where l.before = 0 and l.change <> 0
+), more as (
+  update key_day k set facts = l.before + l.change from later l join place p using (id)
+  where {here} and l.before <> 0 and l.change <> 0 and l.before + l.change <> 0
 ), gone as (
-  delete from key_day k using old o join delta d using (kind, subject, key, day)
-  where k.set_id = {mine} and (k.key, k.day, k.kind, k.subject) = (d.key, d.day, d.kind, d.subject)
-  and o.facts + d.facts = 0
-), came as (
-  insert into key_day as k (set_id, key, day, kind, subject, facts)
-  select {mine}, key, day, kind, subject, d.facts from delta d left join old o using (kind, subject, key, day)
-  where coalesce(o.facts, 0) + d.facts <> 0
-  on conflict (set_id, key, day, kind, subject) do update set facts = k.facts + excluded.facts
+  delete from key_day k using later l join place p using (id)
+  where {here} and l.before <> 0 and l.before + l.change = 0
 ), {_firsts(mine)}
 insert into key_slice as s (set_id, {_COLUMNS})
 {_counts(mine, thresholds, shift, params)}
@@ -97,8 +113,9 @@ def recounted(key_set: KeySet, thresholds: Sequence[int], shift: int, params: Pa
   select row_number() over () as id, kind, subject, key from (
     select distinct kind, subject, key from key_day where set_id = {mine}) p
 ), state as (
-  select p.id, k.day, k.facts, 1 as sign from place p join key_day k using (kind, subject, key)
-  where k.set_id = {mine}
+  select p.id, k.day, {_MONTH} as month, k.facts, 1 as sign, null::date as first, null::int as first_month,
+    {", ".join(f"0 as {n}" for n in _different(shift).values())}
+  from place p join key_day k using (kind, subject, key) where k.set_id = {mine}
 ), firsts as (
   select k.kind, k.subject, k.day, k.facts, 1 as sign from key_day k
   join (select key, min(day) as day from key_day where set_id = {mine} group by key) f using (key, day)
@@ -108,31 +125,32 @@ def recounted(key_set: KeySet, thresholds: Sequence[int], shift: int, params: Pa
 
 
 def _firsts(mine: str) -> str:
-    """Where a key's first day ever moves: what the subjects of the old first day lose, and those of the new one get."""
-    return f"""moved as (
-  select n.key, o.day as old_day, coalesce(i.day, a.day) as new_day, n.until from near n
-  left join lateral (select k.day from key_day k where k.set_id = {mine} and k.key = n.key
-    order by k.day limit 1) o on true
-  left join (select key, min(day) as day from new group by key) i using (key)
-  left join lateral (select k.day from key_day k where k.set_id = {mine} and k.key = n.key and k.day > n.until
-    order by k.day limit 1) a on true
-  where o.day is null or o.day >= n.since
+    """Where a key's first day ever may move: what the subjects of the old one lose, and those of the new one get."""
+    return f"""early as materialized (
+  select n.key, o.day as old_day from (select key, min(day) as first from delta group by key) n
+  left join lateral (select k.day from key_day k where k.set_id = {mine} and k.key = n.key and k.kind = 'company'
+    and k.subject = 'company' order by k.day limit 1) o on true where o.day is null or o.day >= n.first
+), known as materialized (
+  select k.kind, k.subject, k.key, k.day, k.facts from early e
+  cross join lateral (select k.* from key_day k where k.set_id = {mine} and k.key = e.key) k
+), merged as materialized (
+  select kind, subject, key, day, sum(facts)::int as facts from (
+    select * from known union all select d.kind, d.subject, d.key, d.day, d.facts from delta d join early using (key)) a
+  group by 1, 2, 3, 4 having sum(facts) <> 0
 ), firsts as (
-  select o.kind, o.subject, o.day, o.facts, -1 as sign from moved m join old o on o.key = m.key and o.day = m.old_day
+  select k.kind, k.subject, k.day, k.facts, -1 as sign from early e join known k on k.key = e.key and k.day = e.old_day
   union all
-  select n.kind, n.subject, n.day, n.facts, 1 from moved m join new n on n.key = m.key and n.day = m.new_day
-  union all
-  select k.kind, k.subject, k.day, k.facts, sign from moved m
-  join key_day k on k.set_id = {mine} and k.key = m.key, lateral (values (m.old_day, -1), (m.new_day, 1)) e(day, sign)
-  where k.day = e.day and k.day > m.until
+  select m.kind, m.subject, m.day, m.facts, 1 from merged m
+  join (select key, min(day) as day from merged group by key) f using (key, day)
 )"""
 
 
 def _counts(mine: str, thresholds: Sequence[int], shift: int, params: Params) -> str:
     """The rows for ``key_slice`` that follow from ``state`` and ``firsts``."""
     several = params.add([n for n in thresholds if n], "int[]")
+    so_far = {g: f"so_far_{g if g in ('day', *_different(shift)) else _SAME[g]}" for g in ENTERED}
     entered = ", ".join(
-        f"sum(sign * (so_far_{grain} - facts < at_least and at_least <= so_far_{grain})::int) as {name}"
+        f"sum(sign * ({so_far[grain]} - facts < at_least and at_least <= {so_far[grain]})::int) as {name}"
         for grain, name in ENTERED.items()
     )
     return f"""select {mine}, c.* from (
@@ -147,17 +165,35 @@ def _counts(mine: str, thresholds: Sequence[int], shift: int, params: Params) ->
 
 def _counted_up(shift: int) -> str:
     """Each day of each key with the facts that it had so far in each period that the day lies in."""
-    month = "(extract(year from day) * 12 + extract(month from day))::int - 1"
-    periods = {
-        "week": "(day - date '0001-01-01') / 7",  # that day was a Monday
-        "month": "month",
-        "quarter": "month / 3",
-        "year": "month / 12",
-        "fiscal_quarter": f"(month - {shift}) / 3",
-        "fiscal_year": f"(month - {shift}) / 12",
-    }
     sums = ", ".join(
-        f"sum(facts) over (partition by sign, id, {period} order by day) as so_far_{grain}"
-        for grain, period in periods.items()
+        f"sum(facts) over (partition by sign, id, {period(grain, shift)} order by day)"
+        f" + case when {period(grain, shift)} = {period(grain, shift, 'first', 'first_month')}"
+        f" then {name} else 0 end as so_far_{grain}"
+        for grain, name in _different(shift).items()
     )
-    return f"select id, day, facts, sign, facts as so_far_day, {sums} from (select *, {month} as month from state) m"
+    return f"select id, day, facts, sign, facts as so_far_day, {sums} from state"
+
+
+def _different(shift: int) -> dict[AnyGrain, str]:
+    """The periods longer than a day that differ: fiscal ones may be those of the calendar."""
+    same = {"fiscal_quarter"} if shift % 3 == 0 else set()
+    same |= {"fiscal_year"} if shift == 0 else set()
+    return {grain: name for grain, name in ENTERED.items() if grain not in ("day", *same)}
+
+
+def period(grain: AnyGrain, shift: int, day: str = "day", month: str = "month") -> str:
+    """A number that is the same for all days of a period, and for no other, of the columns of a day and its month."""
+    match grain:
+        case "week":
+            return f"(({day} - date '0001-01-01') / 7)"  # that day was a Monday
+        case "month":
+            return month
+        case "quarter":
+            return f"({month} / 3)"
+        case "year":
+            return f"({month} / 12)"
+        case "fiscal_quarter":
+            return f"(({month} - {shift}) / 3)"
+        case "fiscal_year":
+            return f"(({month} - {shift}) / 12)"
+    return day

@@ -48,9 +48,9 @@ class KeyDay(KpiTable, table=True):
     __tablename__ = "key_day"
     set_id: str = Field(primary_key=True)
     key: str = Field(primary_key=True)
-    day: dt.date = Field(primary_key=True)
     kind: str = Field(primary_key=True)
     subject: str = Field(primary_key=True)
+    day: dt.date = Field(primary_key=True)
     facts: int
 
 

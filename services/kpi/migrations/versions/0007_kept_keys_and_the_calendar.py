@@ -21,11 +21,11 @@ def upgrade() -> None:
         "key_day",
         sa.Column("set_id", sa.String(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
-        sa.Column("day", sa.Date(), nullable=False),
         sa.Column("kind", sa.String(), nullable=False),
         sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
         sa.Column("facts", sa.Integer(), nullable=False),
-        sa.PrimaryKeyConstraint("set_id", "key", "day", "kind", "subject"),
+        sa.PrimaryKeyConstraint("set_id", "key", "kind", "subject", "day"),
     )
     op.create_table(
         "key_slice",

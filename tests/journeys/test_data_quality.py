@@ -109,6 +109,7 @@ NONSENSE = [
     SPAN | {"group_by": "colour"},
     SPAN | {"cursor": "x"},
     SPAN | {"group_by": "rep", "cursor": "W10"},
+    SPAN | {"group_by": "day", "cursor": "WyJ4Il0"},
     SPAN | {"source": ""},
     SPAN | {"colour": "red"},
 ]

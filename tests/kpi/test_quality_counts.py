@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import json
 import random
 from collections import Counter
@@ -21,7 +22,7 @@ from chassis.db import Connection, Database
 from contracts import envelope
 from contracts.quality import DOOR_COUNTED, DoorCount, count_id
 from contracts.topics import DOOR_COUNTS, EVENT_TYPES, object_key
-from services.kpi.domain.quality_table import Group, Question
+from services.kpi.domain.quality_table import Group, Question, in_parts
 from services.kpi.domain.sight import Sight
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
@@ -270,6 +271,31 @@ async def test_a_stranger_who_comes_to_be_known_resolves_it(counted: Database, p
         await apply_people(conn, [person("stranger", 1)])
         (whole,) = (await table(conn)).values()
         assert whole.sums["unresolved"] == 0
+
+
+@given(
+    st.dates(dt.date(2024, 1, 1), dt.date(2027, 1, 1)),
+    st.integers(1, 1000),
+    st.sampled_from(["day", "week", "month", "source"]),
+    st.none() | st.integers(0, 999),
+)
+def test_parts_make_the_whole_and_cut_no_period(since: dt.date, days: int, by: Any, behind: int | None) -> None:
+    until = since + dt.timedelta(days)
+    after = None if behind is None or by == "source" else [str(period_of(since + dt.timedelta(behind % days), by))]
+    parts = [(p.since, p.until) for p in in_parts(Question(since=since, until=until, by=(by,)), after)]
+    assert parts[0][0] == (max(since, dt.date.fromisoformat(after[0])) if after else since)
+    assert parts[-1][1] == until
+    for (start, end), (following, _) in itertools.pairwise(parts):
+        assert start < end == following
+        assert period_of(end, by) == end
+    assert len(parts) <= (10 if by in ("day", "week", "month") else 1)
+
+
+def period_of(day: dt.date, grain: str) -> dt.date:
+    """The first day of the period that a day lies in."""
+    if grain == "month":
+        return day.replace(day=1)
+    return day - dt.timedelta(day.weekday()) if grain == "week" else day
 
 
 def test_shares_are_of_what_was_sent() -> None:

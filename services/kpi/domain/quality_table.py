@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Literal
 
@@ -14,6 +14,7 @@ from services.kpi.domain.sight import ALL, Sight
 from services.kpi.domain.values import rounded
 
 GRAINS = ("day", "week", "month")
+DAYS_FIRST = 8
 Grouping = Literal["day", "week", "month", "source", "type", "rep"]
 COUNTED = ("accepted", "duplicate", "conflict", "quarantined")
 """What becomes of an event that is sent: exactly one of these."""
@@ -40,6 +41,33 @@ class Question:
     def by_rep(self) -> bool:
         """Whether events are counted once per rep whom they credit, and not once for everybody."""
         return "rep" in self.by or self.rep_id is not None or not self.sight.everything
+
+
+def in_parts(question: Question, after: Sequence[str] | None) -> Iterator[Question]:
+    """The question from a key on, in parts one after the other, none of which cuts a group, each longer than the last.
+
+    A page that is grouped by time first is found in the first of them, without summing up what lies behind it.
+    """
+    start, days = question.since, DAYS_FIRST
+    if not question.by or question.by[0] not in GRAINS:
+        days = (question.until - start).days
+    elif after:
+        start = max(start, dt.date.fromisoformat(after[0]))
+    while start < question.until:
+        end = question.until
+        if (end - start).days > days:
+            end = min(end, _begin(start + dt.timedelta(days), question.by[0]))
+        yield replace(question, since=start, until=end)
+        start, days = end, 2 * days
+
+
+def _begin(day: dt.date, grain: str) -> dt.date:
+    """The first day, on or after this one, that a period of the grain begins with."""
+    if grain == "week":
+        return day + dt.timedelta(-day.weekday() % 7)
+    if grain == "month" and day.day > 1:
+        return (day.replace(day=1) + dt.timedelta(32)).replace(day=1)
+    return day
 
 
 @dataclass(frozen=True, slots=True)

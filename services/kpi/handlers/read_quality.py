@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chassis.db import Connection
-from services.kpi.domain.quality_table import Group, Question
+from services.kpi.domain.quality_table import Group, Question, in_parts
 from services.kpi.domain.sight import Sight
 from services.kpi.store import quality, quality_table
 
@@ -20,4 +20,9 @@ async def read_quality(conn: Connection, kind: str, sight: Sight, after: str, li
 
 async def read_statistics(conn: Connection, question: Question, after: Sequence[str] | None, limit: int) -> list[Group]:
     """The groups that a question makes, in the order of their keys, those behind one."""
-    return await quality_table.groups(conn, question, after, limit)
+    found: list[Group] = []
+    for part in in_parts(question, after):
+        found += await quality_table.groups(conn, part, after, limit - len(found))
+        if len(found) >= limit:
+            break
+    return found

@@ -47,7 +47,7 @@ async def data_quality_statistics(
     question = _question(query, caller)
     await counted(deps_of(request), query.after)
     async with deps_of(request).database.transaction("repeatable_read", readonly=True) as conn:
-        found = await read_statistics(conn, question, _read_cursor(query.cursor, len(question.by)), query.limit + 1)
+        found = await read_statistics(conn, question, _read_cursor(query.cursor, question.by), query.limit + 1)
     shown = found[: query.limit]
     cursor = _write_cursor(shown[-1].key) if len(found) > query.limit else None
     return {"items": [_item(question, group) for group in shown], "next_cursor": cursor}
@@ -88,7 +88,7 @@ def _write_cursor(key: tuple[str, ...]) -> str:
     return base64.urlsafe_b64encode(msgspec.json.encode(key)).decode().rstrip("=")
 
 
-def _read_cursor(cursor: str, width: int) -> list[str] | None:
+def _read_cursor(cursor: str, by: tuple[Grouping, ...]) -> list[str] | None:
     """The key of the last group of the page before. Raises BadQuestion."""
     if not cursor:
         return None
@@ -97,6 +97,14 @@ def _read_cursor(cursor: str, width: int) -> list[str] | None:
         key = msgspec.json.decode(text, type=list[str])
     except (ValueError, msgspec.DecodeError) as error:
         raise BadQuestion("'cursor' is none of ours") from error
-    if len(key) != width or any("\0" in one for one in key):
+    timed = bool(by) and by[0] in GRAINS
+    if len(key) != len(by) or any("\0" in one for one in key) or (timed and not _is_day(key[0])):
         raise BadQuestion("'cursor' is none of ours")
     return key
+
+
+def _is_day(text: str) -> bool:
+    try:
+        return bool(dt.date.fromisoformat(text))
+    except ValueError:
+        return False

@@ -100,6 +100,23 @@ async def test_each_sees_what_is_theirs(merit: Driver) -> None:
         assert (await (await merit.as_role(role)).get(PATH, params=SPAN)).status_code == 403
 
 
+async def test_a_machine_that_was_granted_it_sees_its_own_source(merit: Driver) -> None:
+    admin = await merit.as_role("admin")
+    asked = {
+        "client_id": "crm-b",
+        "roles": ["integration"],
+        "source": OTHER,
+        "granted": {"data_quality.read": "source"},
+    }
+    made = (await admin.post("/v1/clients", json=asked)).json()
+    async with merit.running.client() as client:
+        grant = {"grant_type": "client_credentials", "client_id": "crm-b", "client_secret": made["client_secret"]}
+        token = (await client.post("/oauth/token", data=grant)).json()["access_token"]
+        client.headers["authorization"] = f"Bearer {token}"
+        assert await rows(merit, client, "source") == {(OTHER,): {"accepted": 1}}
+        assert await rows(merit, client, "source", source=SOURCE) == {}
+
+
 NONSENSE = [
     {"from": "2026-01-02", "to": "2026-01-02"},
     {"from": "2026-01-02"},

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from chassis.clock import Clock
 from chassis.db import Database
 from services.ingest.domain.faults import Fault
 from services.ingest.domain.judge import Judged
 from services.ingest.domain.outcomes import Outcome
-from services.ingest.domain.room import Room, crowded
-from services.ingest.handlers.fresh import Fresh
+from services.ingest.domain.room import Load, Room, crowded
+from services.ingest.handlers.fresh import FRESH_SECONDS
 from services.ingest.store import quarantine
 from services.ingest.translate import under
 
+SHARE_OF_TIME = 0.05
+"""Measuring takes longer the more is open; it takes no more of a process's time than this."""
 ToKeep = tuple[str, Judged, Outcome]
 """An event that is to be kept, with the pointer to it in its request."""
 
@@ -30,18 +32,18 @@ class QuarantineFull(Exception):
 
 
 class Gauge:
-    """Measures the quarantine, at most once a second and only when something is to be kept.
-
-    What comes within that second may go over a limit.
+    """Measures the quarantine, only when something is to be kept: at most once a second, and never for more than a part
+    of the time. What comes in between may go over a limit.
     """
 
     def __init__(self, database: Database, clock: Clock, room: Room) -> None:
-        self.database, self.room = database, room
-        self._loads = Fresh(database, clock, quarantine.load)
+        self.database, self.clock, self.room = database, clock, room
+        self._loads: Mapping[str, Load] = {}
+        self._again_at = float("-inf")
 
     async def check(self, events: Sequence[ToKeep]) -> None:
         """Raise QuarantineFull unless each of these is there already or finds room."""
-        loads = await self._loads.get()
+        loads = await self._measure()
         full = crowded(self.room, loads, [(event.source, len(event.raw)) for _, event, _ in events])
         if not full:
             return
@@ -52,6 +54,15 @@ class Gauge:
         if refused:
             sources = sorted({event.source for _, event, _ in refused})
             raise QuarantineFull(sources, [fault for one in refused for fault in _faults(*one)])
+
+    async def _measure(self) -> Mapping[str, Load]:
+        now = self.clock.monotonic()
+        if now >= self._again_at:
+            async with self.database.transaction(readonly=True) as conn:
+                self._loads = await quarantine.load(conn)
+            took = self.clock.monotonic() - now
+            self._again_at = now + max(FRESH_SECONDS, took / SHARE_OF_TIME)
+        return self._loads
 
 
 def _faults(prefix: str, event: Judged, outcome: Outcome) -> list[Fault]:

@@ -179,10 +179,10 @@ def import_log_command(
     home: HomeOption = Path(DEFAULT_HOME),
     kafka: Annotated[str | None, typer.Option(help="Into a cluster: its Kafka servers, host:port.")] = None,
 ) -> None:
-    """Go on from an export: in a new home, or in a cluster that is migrated and was never started.
+    """Go on from an export: in a new home, or in a cluster that was told nothing yet (it may run).
 
     The DSN of the cluster's database owner is taken from MERIT_ADMIN_DATABASE_URL. Values, credits and the ledger are
-    made anew from the log at the next start.
+    made anew from the log.
     """
     from merit import moving
 
@@ -190,6 +190,8 @@ def import_log_command(
         moved = _run(moving.import_to_home(Home.at(home), file))
     elif dsn := os.environ.get("MERIT_ADMIN_DATABASE_URL"):
         moved = _run(moving.import_to_cluster(dsn, kafka, file))
+        chosen = moving.installation_of(file)
+        out.print(f"The cluster's services must be told the zone {chosen.zone} and the currency {chosen.currency}.")
     else:
         raise MeritError("Say where the cluster's database is: put its owner's DSN into MERIT_ADMIN_DATABASE_URL.")
     out.print(f"{moved.records} records and {moved.rows} rows of decisions were imported.")

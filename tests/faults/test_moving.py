@@ -174,13 +174,12 @@ async def embedded_elsewhere(dsn: str, origin: Origin, _: Path) -> AsyncIterator
 
 
 def on_kafka(broker: KafkaBroker) -> Callable[..., Any]:
-    """An empty cluster on Kafka that takes the file."""
+    """A cluster on Kafka that was told nothing yet, and takes the file while its processes run."""
 
     @asynccontextmanager
     async def elsewhere(dsn: str, origin: Origin, logs: Path) -> AsyncIterator[Driver]:
-        await embedded.prepare(schemas_of(dsn))
-        await moving.import_to_cluster(dsn, broker.servers, origin.file)
         async with opened(dsn, logs, broker.servers) as cluster, Driver(cluster) as driver:  # type: ignore[arg-type]
+            await moving.import_to_cluster(dsn, broker.servers, origin.file)
             yield driver
 
     return elsewhere

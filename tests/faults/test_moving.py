@@ -144,7 +144,7 @@ async def origin(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFac
         assert (await admin.put("/v1/custom-fields/margin", json=margin)).status_code == 200
         rates = {"items": [{"currency": "EUR", "valid_from": "2000-01-01", "rate": "1.0834"}]}
         assert (await (await driver.as_role("finance")).post("/v1/rates", json=rates)).is_success
-        for batch in [[order("abroad", "10", rep=None, currency="EUR")], *generated.batches[:half]]:
+        for batch in [[order("abroad", "10", rep=None)], *generated.batches[:half]]:
             await driver.send(*batch)
         bad = {"specversion": "1.0", "id": "bad", "source": "/x", "type": "crm.order.placed.v1", "data": {}}
         client = await driver.as_role("integration")

@@ -59,7 +59,7 @@ class Story:
         """So many orders more; None: all the others. What was imported before is not sent again."""
         await self.begin(0)
         self.told = self.told + orders if orders else len(_lines())
-        await import_file(self.driver, self._files(self.told) / ORDERS[0], ORDERS[1], self._journals)
+        await import_file(self.driver, self._files(self.told) / ORDERS[0], FILES / ORDERS[1], self._journals)
 
     def _files(self, orders: int) -> Path:
         """The sample with its first orders only."""

@@ -79,6 +79,12 @@ class Driver:
             answer = await (await self.as_role("compensation")).put(f"/v1/plans/{key}", json=plan)
             assert answer.is_success, answer.text
 
+    async def define(self, key: str, body: dict[str, Any]) -> None:
+        """Publish a KPI."""
+        whole = {"label": {"en": key}, "direction": "up"} | body
+        answer = await (await self.as_role("analyst")).put(f"/v1/kpis/{key}", json=whole)
+        assert answer.is_success, f"{key}: {answer.text}"
+
     async def write(self, resource: str, items: list[dict[str, Any]]) -> None:
         """Send a bulk resource."""
         role = "admin" if resource in ("people", "teams", "memberships") else "compensation"

@@ -22,17 +22,17 @@ async def import_sample(driver: Driver, journals: Path | None = None, files: Pat
         assert answer.is_success, answer.text
     with TemporaryDirectory() as scratch:
         for file, name in samples.ADVENTUREWORKS.steps:
-            await import_file(driver, files / file, name, journals or Path(scratch))
+            await import_file(driver, files / file, FILES / name, journals or Path(scratch))
 
 
-async def import_file(driver: Driver, file: Path, name: str, journals: Path) -> None:
-    """One CSV file through one of the sample's mappings; no row may be rejected."""
+async def import_file(driver: Driver, file: Path, by: Path, journals: Path) -> None:
+    """A file, or a folder of them, through a mapping; no row may be rejected."""
 
     async def token(role: str) -> str:
         return await driver.running.token(role=role)
 
     async with driver.running.client() as http:
-        job = Import(file, mapping.load(FILES / name), Door(http, token), journals, "import", "UTC", journals)
+        job = Import(file, mapping.load(by), Door(http, token), journals, "import", "UTC", journals)
         summary = await job.run()
     assert summary.rejected == 0, summary.faults
     driver.reached(summary.position)

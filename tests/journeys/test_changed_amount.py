@@ -106,7 +106,7 @@ async def test_one_cent_moves_what_derives_from_it_and_nothing_else(imported: Im
     assert {cell[1] for cell in expected} == {"rep", "manager", "territory", "rep_territory", "company"}
     before, paid = await read_everything(merit), await merit.earnings()
 
-    await import_file(merit, copy / ORDERS, "orders.yaml", imported.journals)
+    await import_file(merit, copy / ORDERS, FILES / "orders.yaml", imported.journals)
     await merit.caught_up()
     truth = figures.truth(company(folder=copy), COMPONENTS)
 

@@ -29,11 +29,16 @@ def said(name: str) -> dict[str, Any]:
     return found
 
 
+def saying(figure: str | dict[str, Any]) -> tuple[str, int]:
+    """The KPI that says a figure, and the places that the figure is rounded to."""
+    return (figure, 6) if isinstance(figure, str) else (figure["kpi"], figure["places"])
+
+
 def columns_said(page: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """File, column (or metric) and the KPI that says it."""
     for file, content in page["files"].items():
         for column, figure in (content.get("metrics") or content["figures"]).items():
-            yield content.get("file", file), column, figure["kpi"] if isinstance(figure, dict) else figure
+            yield content.get("file", file), column, saying(figure)[0]
 
 
 def columns_not_said(page: dict[str, Any]) -> Iterator[tuple[str, str, str]]:

@@ -20,16 +20,14 @@ import pytest
 
 from merit import samples
 from merit.embedded import running
-from merit.importing import mapping
-from merit.importing.door import Door
-from merit.importing.run import Import
 from tests.conftest import NewDatabase
 from tests.journeys.driver import Driver, day, eventually
+from tests.journeys.importing import import_file
 from tests.merit.mappings.sets import DATA, path_of
 from tests.oracle import numbers, periods
 from tests.oracle.figures import different
 from tests.oracle.periods import Window
-from tests.reference.pages import SETS, said
+from tests.reference.pages import SETS, said, saying
 
 LARGE = {"bpic2012", "maven_crm", "olist", "online_retail"}
 PATIENCE_SECONDS = 60.0
@@ -61,35 +59,12 @@ async def told(request: pytest.FixtureRequest, new_database: NewDatabase) -> Asy
     path = path_of(name)
     dsn = await new_database()
     async with running(admin_dsn=dsn, zone="UTC", currency=page["currency"]) as started, Driver(started) as driver:
-        await define(driver, page["definitions"])
-        await imported(driver, path, name)
+        for key, body in page["definitions"].items():
+            await driver.define(key, {"kind": "simple"} | body)
+        with TemporaryDirectory() as scratch, samples.mapping(name) as by:
+            await import_file(driver, path, by, Path(scratch))
         await driver.caught_up()
         yield Told(driver, name, page)
-
-
-async def define(driver: Driver, definitions: Mapping[str, Any]) -> None:
-    analyst = await driver.as_role("analyst")
-    for key, body in definitions.items():
-        whole = {"kind": "simple", "label": {"en": key}, "direction": "up"} | body
-        answer = await analyst.put(f"/v1/kpis/{key}", json=whole)
-        assert answer.is_success, f"{key}: {answer.text}"
-
-
-async def imported(driver: Driver, path: Path, name: str) -> None:
-    """The set as ``merit import PATH --mapping NAME`` brings it in; no row may be rejected."""
-
-    async def token(role: str) -> str:
-        return await driver.running.token(role=role)
-
-    with TemporaryDirectory() as scratch:
-        async with driver.running.client() as http:
-            with samples.mapping(name) as file:
-                chosen = mapping.load(file)
-            journals = Path(scratch)
-            job = Import(path, chosen, Door(http, token), journals, "import", "UTC", journals)
-            summary = await job.run()
-    assert summary.rejected == 0, summary.faults
-    driver.reached(summary.position)
 
 
 @pytest.mark.parametrize(("told", "file"), FILES, indirect=["told"])
@@ -102,7 +77,7 @@ async def test_every_figure_that_a_kpi_can_say(told: Told, file: str) -> None:
     async def differences() -> list[str]:
         found = []
         for column, figure in page["figures"].items():
-            kpi, places = (figure["kpi"], figure["places"]) if isinstance(figure, dict) else (figure, 6)
+            kpi, places = saying(figure)
             truth = expected(told, page.get("file", file), page, column)
             shown = await answered(told, page, kpi, places)
             found += [f"{file} {column}: {d}" for d in different(truth, having(shown, truth))]
@@ -115,7 +90,7 @@ async def metrics(told: Told, file: str, wanted: Mapping[str, Any]) -> list[str]
     rows = {row["metric"]: row["value"] for row in reference(told.name, file)}
     found = []
     for metric, figure in wanted.items():
-        kpi, places = (figure["kpi"], figure["places"]) if isinstance(figure, dict) else (figure, 6)
+        kpi, places = saying(figure)
         shown = await answered(told, {}, kpi, places)
         value = shown.get(("company", told.whole))
         if value != Decimal(rows[metric]):

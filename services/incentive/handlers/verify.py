@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from chassis.checks import Check
 from chassis.db import Connection, Database
 from services.incentive.domain.facts import Cause
 from services.incentive.domain.ledger import Booked
@@ -19,16 +20,6 @@ from services.incentive.store import orders
 from services.incentive.store import verification as store
 
 SHOWN_MAX = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One check: how many things were looked at, and what is wrong (nothing when ``ok``)."""
-
-    check: str
-    ok: bool
-    examined: int
-    detail: str
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import msgspec
 
 from chassis.bus import At, Bus, Record
+from chassis.checks import Check
 from chassis.db import Database
 from contracts import envelope
 from contracts.topics import CRM_TOPICS, Topic
@@ -16,16 +17,6 @@ from services.ingest.store import quarantine, seen
 
 CHUNK_RECORDS = 1_000
 TOLD = ("quarantined", "conflict", "resolved", "discarded")
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line of ``merit verify``; ``examined`` counts what was looked at."""
-
-    check: str
-    ok: bool
-    examined: int
-    detail: str
 
 
 @dataclass(frozen=True, slots=True)

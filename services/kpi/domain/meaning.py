@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from services.kpi.domain.definitions import Catalogue, Definition, Published
+from services.kpi.domain.errors import KpiNotFound
 from services.kpi.domain.fact_kinds import FieldType
 from services.kpi.domain.measures import Family, KeySet, Measure, Term, measures_of, term_of
 
@@ -52,6 +53,12 @@ class InForce:
     published: Mapping[str, Published]
     custom: Mapping[str, FieldType] = field(default_factory=dict)
     fiscal_month: int = 1
+
+    def version_of(self, key: str) -> Published:
+        """The version of a key that is in force. Raises KpiNotFound."""
+        if key not in self.published:
+            raise KpiNotFound(f"no KPI {key!r} is published")
+        return self.published[key]
 
     @property
     def shift(self) -> int:

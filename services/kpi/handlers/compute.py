@@ -51,12 +51,10 @@ async def compute(
     }
     numbers = await measures.read(conn, asked, (c for some in cells.values() for c in some), kept)
 
-    def answer(name: str, n: int, term: Term, pair: Pair) -> Answer:
-        subject, window = pair
-        found = value_of(term, window, as_of, lambda m, w: numbers[Cell(m, subject, w)].value)
-        return Answer(subject, window, found, sum(numbers[cell].facts for cell in cells[name, n]))
-
-    return {name: [answer(name, n, *one) for n, one in enumerate(some)] for name, some in wanted.items()}
+    return {
+        name: [_answer(*one, as_of, cells[name, n], numbers) for n, one in enumerate(some)]
+        for name, some in wanted.items()
+    }
 
 
 async def compute_grouped(
@@ -72,11 +70,14 @@ async def compute_grouped(
             raise BadQuestion(f"more than {GROUPS_MAX} values: ask for fewer subjects, periods or groups")
         for group in sorted(groups, key=lambda g: [(v is None, v or "") for v in g]):
             found = {cell: numbers[cell].get(group) or measures.nothing(cell.measure) for cell in some}
-            parts.append(_answer(term, pair, as_of, group, found))
+            parts.append(_answer(term, pair, as_of, list(found), found, group))
     return parts
 
 
-def _answer(term: Term, pair: Pair, as_of: dt.date, group: Group, numbers: dict[Cell, Number]) -> Answer:
+def _answer(
+    term: Term, pair: Pair, as_of: dt.date, cells: Sequence[Cell], numbers: Mapping[Cell, Number], group: Group = ()
+) -> Answer:
+    """The value of a pair, and how many facts stand behind its cells."""
     subject, window = pair
     value = value_of(term, window, as_of, lambda m, over: numbers[Cell(m, subject, over)].value)
-    return Answer(subject, window, value, sum(n.facts for n in numbers.values()), group)
+    return Answer(subject, window, value, sum(numbers[cell].facts for cell in cells), group)

@@ -10,7 +10,7 @@ from chassis.db import Connection
 from services.kpi.domain.cells import Asked
 from services.kpi.domain.conditions import Condition
 from services.kpi.domain.definitions import Compare, Published
-from services.kpi.domain.errors import BadQuestion, KpiNotFound, SubjectNotFound
+from services.kpi.domain.errors import BadQuestion, SubjectNotFound
 from services.kpi.domain.meaning import InForce
 from services.kpi.domain.measures import Term, measures_of
 from services.kpi.domain.narrowing import check_split, narrowed
@@ -84,8 +84,7 @@ async def read_values(conn: Connection, key: str, asked: Question, sight: Sight,
     Without asked-for subjects, those without a fact in any of the windows are left out.
     """
     known = await in_force(conn)
-    if key not in known.terms:
-        raise KpiNotFound(f"no KPI {key!r} is published")
+    published = known.version_of(key)
     in_sight = await values.subjects(conn, asked.kind, sight, asked.subjects, after, limit + 1)
     if asked.subjects is not None and not after and set(asked.subjects) - set(in_sight) and len(in_sight) <= limit:
         raise SubjectNotFound(f"no such {asked.kind}: {min(set(asked.subjects) - set(in_sight))}")
@@ -96,7 +95,7 @@ async def read_values(conn: Connection, key: str, asked: Question, sight: Sight,
     shown = [a for a in answers if a.subject in alive]
     next_cursor = subjects[-1] if len(in_sight) > limit else None
     complete = await _completeness(conn, known.terms[key], asked, sight) if asked.completeness else None
-    return Page(known.published[key], await values.as_of(conn), shown, next_cursor, complete)
+    return Page(published, await values.as_of(conn), shown, next_cursor, complete)
 
 
 async def _completeness(conn: Connection, term: Term, asked: Question, sight: Sight) -> Completeness:
@@ -146,8 +145,7 @@ async def value(
     sight: Sight = ALL,
 ) -> list[Answer]:
     """A published KPI over (subject, window) pairs, in their order: what reads and attainment share."""
-    asked = {key: [(known.terms[key], pair) for pair in pairs]}
-    return (await compute(conn, known.kept, Asked(kind, sight), asked, as_of))[key]
+    return await _split(conn, known, Asked(kind, sight), known.terms[key], pairs, as_of)
 
 
 async def facts_behind(
@@ -165,8 +163,7 @@ async def facts_behind(
     part that the value has not.
     """
     known = await in_force(conn)
-    if key not in known.terms:
-        raise KpiNotFound(f"no KPI {key!r} is published")
+    known.version_of(key)
     (subject,), (window,) = asked.subjects or (), asked.windows
     if not await values.subjects(conn, asked.kind, sight, [subject], "", 1):
         raise SubjectNotFound(f"no such {asked.kind}: {subject}")

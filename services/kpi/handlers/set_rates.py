@@ -1,4 +1,4 @@
-"""Setting rates: the decision and its announcement in one transaction; facts in those currencies are made anew."""
+"""Setting rates: the decision and its announcement in one transaction."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from chassis.db import Connection
 from chassis.outbox import announce
-from services.kpi.domain.rates import Rate, Rates
+from services.kpi.domain.rates import Rate
 from services.kpi.store import rates
 from services.kpi.translate import rates_set
 
@@ -33,11 +33,6 @@ async def _decide(conn: Connection, news: Sequence[Rate], reporting: str, now: d
         conn,
         [rates_set(c, reporting, versions.get(c, 0) + 1, [r for r in after if r.currency == c], now) for c in touched],
     )
-
-
-async def in_force(conn: Connection, reporting_currency: str) -> Rates:
-    """The rates to convert by."""
-    return Rates(reporting_currency, await rates.in_force(conn))
 
 
 listed = rates.listed

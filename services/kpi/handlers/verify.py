@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from chassis import inbox
 from chassis.bus import At, Bus, Partition, Record
+from chassis.checks import Check
 from chassis.db import Connection
 from contracts.envelope import Envelope, content_hash
 from services.kpi.domain.errors import Malformed
@@ -24,16 +25,6 @@ from services.kpi.store.histories import ObjectKey
 from services.kpi.translate import read_event
 
 CHUNK_RECORDS = 2_000
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One line for ``merit verify``: what was compared, how much of it, and the first difference found."""
-
-    check: str
-    ok: bool
-    examined: int
-    detail: str
 
 
 async def verify(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:

@@ -9,7 +9,6 @@ from fastapi import APIRouter, Body, Depends, Query, Request
 
 from chassis.tokens import Caller, requires
 from services.kpi.domain.definitions import Published
-from services.kpi.domain.errors import KpiNotFound
 from services.kpi.handlers import define
 from services.kpi.routes.asking import PageQuery, deps_of
 
@@ -47,10 +46,7 @@ async def read_kpi(
     request: Request, key: str, caller: Annotated[Caller, Depends(requires("kpis.read"))]
 ) -> dict[str, Any]:
     async with deps_of(request).database.transaction(readonly=True) as conn:
-        known = (await define.in_force(conn)).published
-    if key not in known:
-        raise KpiNotFound(f"no KPI {key!r} is published")
-    return _definition(known[key])
+        return _definition((await define.in_force(conn)).version_of(key))
 
 
 @router.put("/v1/kpis/{key}", summary="Publish a KPI definition as its next version")

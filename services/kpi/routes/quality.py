@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
-from chassis.metric_names import VERIFICATION_FAILED
+from chassis.checks import told
 from chassis.tokens import Caller, requires
 from services.kpi.handlers import read_quality, verify
 from services.kpi.routes.asking import PageQuery, deps_of, sight_of
@@ -40,6 +40,4 @@ async def verification(
 ) -> list[dict[str, Any]]:
     deps = deps_of(request)
     async with deps.database.transaction("repeatable_read", readonly=True) as conn:
-        checks = await verify.verify(conn, deps.bus, deps.zone)
-    VERIFICATION_FAILED.set(sum(not c.ok for c in checks), "kpis")
-    return [{"check": c.check, "ok": c.ok, "examined": c.examined, "detail": c.detail} for c in checks]
+        return told("kpis", await verify.verify(conn, deps.bus, deps.zone))

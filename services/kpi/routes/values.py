@@ -112,11 +112,11 @@ def _answer(query: ValuesQuery, answer: Answer) -> dict[str, Any]:
 def _change(answer: Answer) -> dict[str, Any]:
     """What the value is compared with; ``relative`` is a part of it: 0.5 is 50 % more."""
     now, before = answer.value.exact, answer.before.exact if answer.before else None
-    known = now is not None and before is not None
+    change = None if now is None or before is None else now - before
     return {
         "value": answer.before.text if answer.before else None,
-        "change": shown(now - before) if now is not None and before is not None else None,
-        "relative": rounded((now - before) / abs(before)) if known and now is not None and before else None,
+        "change": None if change is None else shown(change),
+        "relative": rounded(change / abs(before)) if change is not None and before else None,
     }
 
 

@@ -97,7 +97,7 @@ def applied(key_set: KeySet, thresholds: Sequence[int], shift: int, delta: str, 
   where {here} and l.before <> 0 and l.before + l.change = 0
 ), {_firsts(mine)}
 insert into key_slice as s (set_id, {_COLUMNS})
-{_counts(mine, thresholds, shift, params)}
+{_counts(mine, thresholds, shift, f"({_counted_up(shift)}) u join place p using (id)", params)}
 on conflict (set_id, at_least, kind, subject, day) do update set {_MERGED}"""
 
 
@@ -107,21 +107,22 @@ def filled(key_set: KeySet, thresholds: Sequence[int], shift: int, params: Param
 
 
 def recounted(key_set: KeySet, thresholds: Sequence[int], shift: int, params: Params) -> str:
-    """The rows that ``key_slice`` should have, after all the set's days."""
+    """The rows that ``key_slice`` should have, after all the set's days.
+
+    Nothing is joined: of a set that is new the planner's statistics say that it is empty, and a join would be a loop
+    over all of it for each of its rows.
+    """
     mine = params.add(key_set.id, "text")
-    return f"""with place as materialized (
-  select row_number() over () as id, kind, subject, key from (
-    select distinct kind, subject, key from key_day where set_id = {mine}) p
-), state as (
-  select p.id, k.day, {_MONTH} as month, k.facts, 1 as sign, null::date as first, null::int as first_month,
-    {", ".join(f"0 as {n}" for n in _different(shift).values())}
-  from place p join key_day k using (kind, subject, key) where k.set_id = {mine}
+    return f"""with state as (
+  select dense_rank() over (order by key, kind, subject) as id, kind, subject, day, {_MONTH} as month, facts, 1 as sign,
+    null::date as first, null::int as first_month, {", ".join(f"0 as {n}" for n in _different(shift).values())}
+  from key_day where set_id = {mine}
 ), firsts as (
-  select k.kind, k.subject, k.day, k.facts, 1 as sign from key_day k
-  join (select key, min(day) as day from key_day where set_id = {mine} group by key) f using (key, day)
-  where k.set_id = {mine}
+  select kind, subject, day, facts, 1 as sign from (
+    select *, min(day) over (partition by key) as first from key_day where set_id = {mine}) k
+  where day = first
 )
-{_counts(mine, thresholds, shift, params)}"""
+{_counts(mine, thresholds, shift, f"({_counted_up(shift, 'kind, subject, ')}) u", params)}"""
 
 
 def _firsts(mine: str) -> str:
@@ -145,8 +146,8 @@ def _firsts(mine: str) -> str:
 )"""
 
 
-def _counts(mine: str, thresholds: Sequence[int], shift: int, params: Params) -> str:
-    """The rows for ``key_slice`` that follow from ``state`` and ``firsts``."""
+def _counts(mine: str, thresholds: Sequence[int], shift: int, counted_up: str, params: Params) -> str:
+    """The rows for ``key_slice`` that follow from the days ``counted_up``, each with its place, and ``firsts``."""
     several = params.add([n for n in thresholds if n], "int[]")
     so_far = {g: f"so_far_{g if g in ('day', *_different(shift)) else _SAME[g]}" for g in ENTERED}
     entered = ", ".join(
@@ -155,7 +156,7 @@ def _counts(mine: str, thresholds: Sequence[int], shift: int, params: Params) ->
     )
     return f"""select {mine}, c.* from (
   select at_least, kind, subject, day, sum(sign * facts)::int as facts, {entered}
-  from ({_counted_up(shift)}) u join place p using (id) cross join unnest({several}) as t(at_least)
+  from {counted_up} cross join unnest({several}) as t(at_least)
   group by 1, 2, 3, 4
   union all
   select 0, kind, subject, day, sum(sign * facts)::int, {", ".join("sum(sign)" for _ in _SUMS)} from firsts
@@ -163,15 +164,18 @@ def _counts(mine: str, thresholds: Sequence[int], shift: int, params: Params) ->
 ) c where (c.facts, {", ".join(f"c.{name}" for name in _SUMS)}) <> (0{", 0" * len(_SUMS)})"""
 
 
-def _counted_up(shift: int) -> str:
-    """Each day of each key with the facts that it had so far in each period that the day lies in."""
+def _counted_up(shift: int, place: str = "") -> str:
+    """Each day of each key with the facts that it had so far in each period that the day lies in.
+
+    ``place``: further columns of ``state``, each with a comma behind it.
+    """
     sums = ", ".join(
         f"sum(facts) over (partition by sign, id, {period(grain, shift)} order by day)"
         f" + case when {period(grain, shift)} = {period(grain, shift, 'first', 'first_month')}"
         f" then {name} else 0 end as so_far_{grain}"
         for grain, name in _different(shift).items()
     )
-    return f"select id, day, facts, sign, facts as so_far_day, {sums} from state"
+    return f"select {place}id, day, facts, sign, facts as so_far_day, {sums} from state"
 
 
 def _different(shift: int) -> dict[AnyGrain, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -114,6 +115,20 @@ class Published:
     published_at: dt.datetime
     published_by: str
     custom: Mapping[str, FieldType] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A definition that is written and not published yet. ``etag`` is that of its content."""
+
+    definition: Definition
+    saved_at: dt.datetime
+    saved_by: str
+
+    @property
+    def etag(self) -> str:
+        content = msgspec.json.encode(self.definition, order="deterministic")
+        return f'"{hashlib.blake2b(content, digest_size=8).hexdigest()}"'
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 class KpiRefusal(Exception):
-    """The root of every refusal: KpiNotFound, SubjectNotFound, NotYet, Malformed."""
+    """The root of every refusal: KpiNotFound, SubjectNotFound, DraftNotFound, DraftChanged, NotYet, Malformed."""
 
 
 class KpiNotFound(KpiRefusal):
@@ -13,6 +13,14 @@ class KpiNotFound(KpiRefusal):
 
 class SubjectNotFound(KpiRefusal):
     """No such subject, or none that the caller may see: which of the two is not told."""
+
+
+class DraftNotFound(KpiRefusal):
+    """No draft of that key is saved."""
+
+
+class DraftChanged(KpiRefusal):
+    """The draft is another one by now than the caller has read."""
 
 
 class NotYet(KpiRefusal):

@@ -26,8 +26,7 @@ async def publish(conn: Connection, key: str, body: Mapping[str, Any], now: dt.d
     """
     await directory.lock_exclusive(conn)
     before = await in_force(conn)
-    definition = parse({"key": key, **body}, before.catalogue)
-    _check_place(definition, key, before)
+    definition = checked(key, body, before)
     custom = custom_of(definition, before.catalogue.having(definition))
     known = before.published.get(key)
     if known is not None and (known.definition, known.custom) == (definition, custom):
@@ -40,7 +39,9 @@ async def publish(conn: Connection, key: str, body: Mapping[str, Any], now: dt.d
     return published
 
 
-def _check_place(definition: Definition, key: str, before: InForce) -> None:
+def checked(key: str, body: Mapping[str, Any], before: InForce) -> Definition:
+    """A definition that can work in the place of its key. Raises BadDefinition with a pointer per fault."""
+    definition = parse({"key": key, **body}, before.catalogue)
     faults = []
     if definition.key != key:
         faults.append(Fault("/key", "key", f"the key in the address is {key!r}"))
@@ -48,6 +49,7 @@ def _check_place(definition: Definition, key: str, before: InForce) -> None:
         faults.append(Fault("", "too-many", f"{DEFINITIONS_MAX} definitions are published already"))
     if faults:
         raise BadDefinition(faults)
+    return definition
 
 
 async def _keep(conn: Connection, before: InForce, after: InForce) -> None:

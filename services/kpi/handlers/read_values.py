@@ -85,17 +85,23 @@ async def read_values(conn: Connection, key: str, asked: Question, sight: Sight,
     """
     known = await in_force(conn)
     published = known.version_of(key)
-    in_sight = await values.subjects(conn, asked.kind, sight, asked.subjects, after, limit + 1)
-    if asked.subjects is not None and not after and set(asked.subjects) - set(in_sight) and len(in_sight) <= limit:
-        raise SubjectNotFound(f"no such {asked.kind}: {min(set(asked.subjects) - set(in_sight))}")
-    subjects = in_sight[:limit]
+    subjects, next_cursor = await subjects_in_sight(conn, asked, sight, after, limit)
     pairs = [(s, w) for s in subjects for w in asked.windows]
     answers = await _compared(conn, known, key, asked, pairs, sight)
     alive = {a.subject for a in answers if a.facts} if asked.subjects is None else set(subjects)
     shown = [a for a in answers if a.subject in alive]
-    next_cursor = subjects[-1] if len(in_sight) > limit else None
     complete = await _completeness(conn, known.terms[key], asked, sight) if asked.completeness else None
     return Page(published, await values.as_of(conn), shown, next_cursor, complete)
+
+
+async def subjects_in_sight(
+    conn: Connection, asked: Question, sight: Sight, after: str, limit: int
+) -> tuple[list[str], str | None]:
+    """The subjects that a question is of, behind ``after``, and where the next page begins. Raises SubjectNotFound."""
+    found = await values.subjects(conn, asked.kind, sight, asked.subjects, after, limit + 1)
+    if asked.subjects is not None and not after and set(asked.subjects) - set(found) and len(found) <= limit:
+        raise SubjectNotFound(f"no such {asked.kind}: {min(set(asked.subjects) - set(found))}")
+    return found[:limit], found[limit - 1] if len(found) > limit else None
 
 
 async def _completeness(conn: Connection, term: Term, asked: Question, sight: Sight) -> Completeness:

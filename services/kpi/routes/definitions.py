@@ -37,7 +37,7 @@ async def list_kpis(
     async with deps_of(request).database.transaction(readonly=True) as conn:
         known = (await define.in_force(conn)).published
     keys = [k for k in sorted(known) if k > page.cursor]
-    items = [_definition(known[k]) for k in keys[: page.limit]]
+    items = [told(known[k]) for k in keys[: page.limit]]
     return {"items": items, "next_cursor": keys[page.limit - 1] if len(keys) > page.limit else None}
 
 
@@ -46,7 +46,7 @@ async def read_kpi(
     request: Request, key: str, caller: Annotated[Caller, Depends(requires("kpis.read"))]
 ) -> dict[str, Any]:
     async with deps_of(request).database.transaction(readonly=True) as conn:
-        return _definition((await define.in_force(conn)).version_of(key))
+        return told((await define.in_force(conn)).version_of(key))
 
 
 @router.put("/v1/kpis/{key}", summary="Publish a KPI definition as its next version")
@@ -58,10 +58,11 @@ async def publish_kpi(
 ) -> dict[str, Any]:
     deps = deps_of(request)
     async with deps.database.transaction() as conn:
-        return _definition(await define.publish(conn, key, body, deps.clock.now(), caller.subject))
+        return told(await define.publish(conn, key, body, deps.clock.now(), caller.subject))
 
 
-def _definition(published: Published) -> dict[str, Any]:
+def told(published: Published) -> dict[str, Any]:
+    """A version as it is told."""
     body: dict[str, Any] = msgspec.to_builtins(published.definition)
     return body | {
         "version": published.version,

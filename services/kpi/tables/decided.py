@@ -1,4 +1,4 @@
-"""What was decided: definitions, custom fields, rates, people, targets."""
+"""What was decided: definitions and their drafts, custom fields, rates, people, targets."""
 
 from __future__ import annotations
 
@@ -46,6 +46,16 @@ class DefinitionVersion(KpiTable, table=True):
     published_at: dt.datetime = Field(sa_type=INSTANT)
     published_by: str
     custom: dict[str, Any] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": "{}"})
+
+
+class DraftRow(KpiTable, table=True):
+    """A definition that is written, checked, and not published yet: one per key."""
+
+    __tablename__ = "draft"
+    key: str = Field(primary_key=True)
+    body: dict[str, Any] = Field(sa_type=JSONB)
+    saved_at: dt.datetime = Field(sa_type=INSTANT)
+    saved_by: str
 
 
 class PersonRow(KpiTable, table=True):

@@ -26,7 +26,7 @@ from services.kpi.handlers.apply_events import apply_events
 from services.kpi.handlers.read_attainment import read_attainment
 from services.kpi.handlers.read_quality import read_quality
 from services.kpi.handlers.read_values import Question, read_values
-from services.kpi.store import directory, values
+from services.kpi.store import directory, marks
 
 Event, Person = Callable[..., dict[str, Any]], Callable[..., Record]
 NOW = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
@@ -120,8 +120,8 @@ async def test_an_unknown_rep_is_listed_and_resolved_when_the_person_appears(sol
 
 
 async def announced(conn: Connection) -> dict[tuple[str, str, str, str], tuple[str | None, int, str]]:
-    while marks := (await values.take_marks(conn, 1000))[0]:
-        await announce_changes(conn, marks, NOW, TODAY)
+    for ids in await marks.waiting(conn, 1000):
+        await announce_changes(conn, (await marks.take(conn, ids))[0], NOW, TODAY)
     rows = await conn.fetch("delete from outbox returning id, value")
     found = [msgspec.json.decode(envelope.decode(r["value"]).data, type=ValueChanged) for r in sorted(rows)]
     return {

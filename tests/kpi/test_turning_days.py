@@ -24,7 +24,7 @@ from services.kpi.handlers.apply_events import apply_events
 from services.kpi.handlers.in_force import in_force
 from services.kpi.handlers.read_values import compute
 from services.kpi.handlers.turn_day import turn_day
-from services.kpi.store import values
+from services.kpi.store import marks
 
 Event, Person = Callable[..., dict[str, Any]], Callable[..., Record]
 Told = dict[tuple[str, str, str, str], str | None]
@@ -36,10 +36,10 @@ FIRST = dt.date(2026, 1, 28)
 async def announce(conn: Connection, today: dt.date) -> Told:
     """Turn the day and drain the marks; what was told, by (kpi, kind and subject, grain, period)."""
     now = dt.datetime.combine(today, dt.time(15), dt.UTC)
-    assert await values.alone(conn)
+    assert await marks.alone(conn)
     await turn_day(conn, today)
-    while marks := (await values.take_marks(conn, 1000))[0]:
-        await announce_changes(conn, marks, now, today)
+    for ids in await marks.waiting(conn, 1000):
+        await announce_changes(conn, (await marks.take(conn, ids))[0], now, today)
     rows = await conn.fetch("delete from outbox returning id, value")
     told = [msgspec.json.decode(envelope.decode(r["value"]).data, type=ValueChanged) for r in sorted(rows)]
     return {

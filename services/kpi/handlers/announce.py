@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
@@ -25,23 +25,28 @@ from services.kpi.domain.values import plain
 from services.kpi.handlers.compute import Answer, Pair, compute
 from services.kpi.handlers.in_force import in_force
 from services.kpi.handlers.turn_day import turn_day
-from services.kpi.store import values
-from services.kpi.store.values import AnnouncedVersion, Mark
+from services.kpi.store import marks, values
+from services.kpi.store.marks import Mark
+from services.kpi.store.values import AnnouncedVersion
 from services.kpi.translate import value_changed
 
 log = logging.getLogger(__name__)
 
-MARKS_MAX = 2_000
-IDLE_SECONDS = 1.0
-"""A changed value is told at most once in this time, always the newest."""
+ROUND_SECONDS = 1.0
+"""A changed value is told at most once in this time, always the newest: a round begins so long after the one before."""
+LOOK_SECONDS = 0.25
 RETRY_SECONDS = 2.0
+MARKS_MAX = 50_000
+"""Of one round; what is left waits for the next one."""
+STEP_MARKS = 2_000
+"""Marks of one transaction, or all of a subject's where it has more."""
 Places = dict[Pair, int]
 """Where a value may differ, with the rank of the reason to tell."""
 
 
 @dataclass
 class Announcer:
-    """Drains the marks; of several announcers one works and the others idle."""
+    """Drains the marks in rounds; of several announcers one works and the others idle."""
 
     database: Database
     clock: Clock
@@ -51,10 +56,8 @@ class Announcer:
         """Work until ``stop``; survives a database that is down."""
         while not stop.is_set():
             progress.beat("announcer")
-            wait = IDLE_SECONDS
             try:
-                while await self.step() and not stop.is_set():
-                    pass
+                wait = await self._round_and_rest(stop)
             except DatabaseUnavailable as error:
                 log.warning("announcer: %s", error)
                 wait = RETRY_SECONDS
@@ -64,23 +67,56 @@ class Announcer:
             await pause(wait, stop)
         progress.ended("announcer")
 
-    async def step(self) -> int:
-        """Announce what the oldest marks changed; returns how many places they named. One transaction."""
+    async def _round_and_rest(self, stop: asyncio.Event) -> float:
+        """How long to rest: what took long is told less often, so that events can be counted meanwhile."""
+        began = self.clock.monotonic()
+        if not await self.round(stop):
+            return LOOK_SECONDS
+        took = self.clock.monotonic() - began
+        return max(took, ROUND_SECONDS - took)
+
+    async def round(self, stop: asyncio.Event | None = None) -> int:
+        """Announce what the marks of this moment changed, all of a subject's at once; returns how many places they
+        named. Its transactions are bounded, and it ends between two of them when told to ``stop``."""
         async with self.database.transaction() as conn:
-            if not await values.alone(conn):
+            if not await marks.alone(conn):
                 return 0
             await turn_day(conn, self._today())
-            marks, causes = await values.take_marks(conn, MARKS_MAX)
-            if marks:
-                with telemetry.span("announce", attributes={"merit.marks": len(marks)}, links=sorted(causes)):
-                    await announce_changes(conn, marks, self.clock.now(), self._today())
-        return len(marks)
+            waiting = await marks.waiting(conn, MARKS_MAX)
+        found = 0
+        for ids in _steps(waiting):
+            if stop is None or not stop.is_set():
+                found += await self._step(ids)
+        return found
+
+    async def _step(self, ids: Sequence[int]) -> int:
+        progress.beat("announcer")
+        async with self.database.transaction() as conn:
+            if not await marks.alone(conn):
+                return 0
+            taken, causes = await marks.take(conn, ids)
+            if taken:
+                with telemetry.span("announce", attributes={"merit.marks": len(taken)}, links=sorted(causes)):
+                    await announce_changes(conn, taken, self.clock.now(), self._today())
+        return len(taken)
 
     def _today(self) -> dt.date:
         return self.clock.now().astimezone(self.zone).date()
 
 
-async def announce_changes(conn: Connection, marks: Iterable[Mark], now: dt.datetime, today: dt.date) -> None:
+def _steps(waiting: Iterable[Sequence[int]]) -> Iterator[list[int]]:
+    """The marks of each transaction, those of a subject never apart."""
+    ids: list[int] = []
+    for some in waiting:
+        ids += some
+        if len(ids) >= STEP_MARKS:
+            yield ids
+            ids = []
+    if ids:
+        yield ids
+
+
+async def announce_changes(conn: Connection, changed: Iterable[Mark], now: dt.datetime, today: dt.date) -> None:
     """Compute each touched day and calendar period as of today; tell those whose value differs from the one told last.
 
     A period under way counts what is dated until today; what is dated later is told when its day comes.
@@ -88,7 +124,7 @@ async def announce_changes(conn: Connection, marks: Iterable[Mark], now: dt.date
     known = await in_force(conn)
     as_of = await values.as_of(conn) or now
     by_kind: dict[str, list[Mark]] = {}
-    for found in marks:
+    for found in changed:
         by_kind.setdefault(found.kind, []).append(found)
     for kind, some in by_kind.items():
         places = {key: _places(term, some, today) for key, term in known.terms.items()}
@@ -98,11 +134,11 @@ async def announce_changes(conn: Connection, marks: Iterable[Mark], now: dt.date
             await _tell(conn, known.published[key], kind, answers[key], places[key], now, as_of)
 
 
-def _places(term: Term, marks: Iterable[Mark], today: dt.date) -> Places:
+def _places(term: Term, changed: Iterable[Mark], today: dt.date) -> Places:
     """The windows that changed days touch, of each subject."""
     places: Places = {}
     touched: dict[tuple[str, dt.date], set[Window]] = {}
-    for found in marks:
+    for found in changed:
         place = found.family, found.day
         if place not in touched:
             touched[place] = affected.windows(term, *place, today)

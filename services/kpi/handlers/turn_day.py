@@ -15,13 +15,13 @@ from services.kpi.domain.meaning import InForce
 from services.kpi.domain.measures import Average, Leaf, measures_of
 from services.kpi.domain.periods import DAY
 from services.kpi.handlers.in_force import in_force
-from services.kpi.store import definitions, slices, values
+from services.kpi.store import definitions, marks, slices
 
 _LIVE = REASONS.index("live")
 
 
 async def turn_day(conn: Connection, today: dt.date) -> None:
-    """Mark what has come since the day turned last, however many days that was. Needs values.alone."""
+    """Mark what has come since the day turned last, however many days that was. Needs marks.alone."""
     last = await definitions.turned_until(conn)
     if last is not None and last >= today:
         return
@@ -40,7 +40,7 @@ async def _mark_growth(conn: Connection, known: InForce, since: dt.date, today: 
     for compare, family in sorted(ways):
         for window in sorted(looked_back_at(since, today, compare), key=lambda w: (w.start, w.end)):
             assert window.grain
-            await values.mark_announced(conn, window.grain, window.start, family, window.start, _LIVE)
+            await marks.mark_announced(conn, window.grain, window.start, family, window.start, _LIVE)
 
 
 async def _mark_stocks(conn: Connection, known: InForce, last: dt.date) -> None:
@@ -48,4 +48,4 @@ async def _mark_stocks(conn: Connection, known: InForce, last: dt.date) -> None:
     for key, term in known.terms.items():
         for family in sorted({m.family.name for m in measures_of(term) if m.until is not None}):
             but_zero = isinstance(term, Leaf | Average)
-            await values.mark_announced(conn, "day", last, family, last + DAY, _LIVE, key, but_zero)
+            await marks.mark_announced(conn, "day", last, family, last + DAY, _LIVE, key, but_zero)

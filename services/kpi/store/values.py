@@ -1,4 +1,4 @@
-"""The subjects that a caller may see, announced values, and the marks of what waits to be announced."""
+"""The subjects that a caller may see, and announced values."""
 
 from __future__ import annotations
 
@@ -106,70 +106,6 @@ async def save_announced(conn: Connection, versions: Sequence[AnnouncedVersion],
         " announced_at = excluded.announced_at",
         *columns(rows, 9),
         now,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """Facts of a subject and day changed; ``reason`` is a rank in domain.facts.REASONS.
-
-    ``family``: which facts (domain.measures.Family); empty where every KPI may differ.
-    """
-
-    family: str
-    kind: str
-    subject: str
-    day: dt.date
-    reason: int
-
-
-async def alone(conn: Connection) -> bool:
-    """Whether nobody else announces until this transaction ends: one announces at a time."""
-    found: bool = await conn.fetchval("select pg_try_advisory_xact_lock(hashtext('kpi.announce'))")
-    return found
-
-
-async def take_marks(conn: Connection, limit: int) -> tuple[list[Mark], set[str]]:
-    """Take the oldest marks away, and the traceparents of what caused them; the same place is told once.
-
-    Needs to be ``alone``.
-    """
-    rows = await conn.fetch(
-        "with taken as (delete from changed where id in (select id from changed order by id limit $1)"
-        " returning family, kind, subject, day, reason, traceparent)"
-        " select family, kind, subject, day, max(reason) as reason, array_agg(distinct traceparent) as causes"
-        " from taken group by 1, 2, 3, 4 order by 1, 2, 3, 4",
-        limit,
-    )
-    marks = [Mark(*list(r.values())[:5]) for r in rows]
-    return marks, {cause for r in rows for cause in r["causes"]}
-
-
-async def mark_announced(
-    conn: Connection,
-    grain: str,
-    period_from: dt.date,
-    family: str,
-    day: dt.date,
-    reason: int,
-    kpi: str | None = None,
-    but_zero: bool = False,
-) -> None:
-    """Mark a day for every subject that has an announced value in a period: of a KPI, if one is named.
-
-    ``but_zero``: not those whose value is zero, or none.
-    """
-    await conn.execute(
-        "insert into changed (family, kind, subject, day, reason)"
-        " select distinct $3, kind, subject, $4::date, $5::int from announced_value"
-        " where grain = $1 and period_from = $2 and ($6::text is null or kpi = $6) and (not $7 or value <> '0')",
-        grain,
-        period_from,
-        family,
-        day,
-        reason,
-        kpi,
-        but_zero,
     )
 
 

@@ -23,7 +23,8 @@ from services.kpi.consumers import inboxes
 from services.kpi.domain.definitions import read
 from services.kpi.domain.faults import refs
 from services.kpi.handlers.announce import Announcer
-from services.kpi.handlers.define import begin_fiscal_year, publish_shipped
+from services.kpi.handlers.define import begin, publish_shipped
+from services.kpi.handlers.exchange import Restater
 from services.kpi.routes.asking import Deps
 from services.kpi.settings import KpiSettings
 
@@ -36,13 +37,13 @@ async def build(settings: KpiSettings, *, bus: Bus, clock: Clock, verifier: Veri
     """Open the database, publish the shipped definitions, and put the service together. Raises DatabaseUnavailable."""
     database = await connect(settings.database_url, SCHEMA, settings.connections_max)
     async with database.transaction() as conn:
-        await begin_fiscal_year(conn, settings.fiscal_month)
+        await begin(conn, settings.fiscal_month, settings.currency)
         await publish_shipped(conn, shipped(), clock.now())
     readers = inboxes(bus, database, clock, settings.zone_info, settings.batch_records_max)
     app = create_app(Deps(database, bus, clock, verifier, settings.zone_info, settings.currency, settings.fiscal_month))
     app.include_router(dead_letter_routes(SCHEMA, database, readers))
     loops = {
-        "worker": process.together(*(r.run for r in readers)),
+        "worker": process.together(*(r.run for r in readers), Restater(database).run),
         "relay": process.together(Announcer(database, clock, settings.zone_info).run, Relay(bus, database).run),
     }
     return Service("kpi", app, loops, database.close)

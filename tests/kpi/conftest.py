@@ -109,6 +109,9 @@ async def clean(kpi: Database) -> Database:
             "key_slice",
             "changed",
             "announced_value",
+            "conversion",
+            "restating",
+            "rate",
             *FACTS,
         ):
             await conn.execute(f"delete from {table}")

@@ -16,6 +16,8 @@ cents = st.decimals(min_value=0, max_value=500, places=4).map(lambda d: format(d
 reps = st.sampled_from(["ann", "bob", "cy", "nobody"])
 customers = st.sampled_from([{}, {"customer_id": "c1"}, {"customer_id": "c2", "territory": "north"}])
 attributes = st.sampled_from([{}, {"attributes": {"channel": "web"}}, {"attributes": {"channel": "shop", "vip": True}}])
+currencies = st.sampled_from(["USD", "USD", "USD", "EUR", "KWD"])
+money = st.fixed_dictionaries({"amount": cents, "currency": currencies})
 shares = st.sampled_from(
     [
         [],
@@ -46,7 +48,12 @@ def orders(draw: st.DrawFn) -> list[tuple[str, Fields]]:
     for kind in draw(st.lists(st.sampled_from(kinds), max_size=6)):
         match kind:
             case "placed" | "amended":
-                data = {"amount": draw(cents), "currency": "USD", "credits": draw(shares), "lines": draw(lines)}
+                data = {
+                    "amount": draw(cents),
+                    "currency": draw(currencies),
+                    "credits": draw(shares),
+                    "lines": draw(lines),
+                }
                 data |= draw(customers) | draw(attributes) | draw(st.sampled_from([{}, {"revision": 1}]))
                 said.append((f"order.{kind}", data))
             case "refunded":
@@ -56,9 +63,15 @@ def orders(draw: st.DrawFn) -> list[tuple[str, Fields]]:
             case "cancelled":
                 said.append(("order.cancelled", {}))
             case "invoiced":
-                said.append(("invoice.issued", {"invoice_id": "i1", "amount": draw(cents), "currency": "USD"}))
+                said.append(
+                    ("invoice.issued", {"invoice_id": "i1", "amount": draw(cents), "currency": draw(currencies)})
+                )
             case _:
-                data = {"payment_id": draw(st.sampled_from(["p1", "p2"])), "amount": draw(cents), "currency": "USD"}
+                data = {
+                    "payment_id": draw(st.sampled_from(["p1", "p2"])),
+                    "amount": draw(cents),
+                    "currency": draw(currencies),
+                }
                 said.append((f"payment.{'received' if kind == 'paid' else 'reversed'}", data | draw(attributes)))
     return said
 
@@ -68,7 +81,8 @@ def credit_notes(draw: st.DrawFn) -> list[tuple[str, Fields]]:
     return [
         (
             "credit_note.issued",
-            {"amount": draw(cents), "currency": "USD", "credits": draw(shares), "lines": draw(lines)} | draw(customers),
+            {"amount": draw(cents), "currency": draw(currencies), "credits": draw(shares), "lines": draw(lines)}
+            | draw(customers),
         )
         for _ in range(draw(st.integers(0, 2)))
     ]
@@ -79,7 +93,11 @@ def opportunities(draw: st.DrawFn) -> list[tuple[str, Fields]]:
     said = []
     for kind in draw(st.lists(st.sampled_from(["opened", "updated", "won", "lost"]), max_size=4)):
         data = {"rep_id": draw(reps)} | draw(customers) | draw(attributes)
-        data |= draw(st.sampled_from([{}, {"amount": "12.5", "currency": "USD"}, {"stage": "offer"}, {"stage": "won"}]))
+        data |= draw(
+            st.sampled_from(
+                [{}, {"amount": "12.5", "currency": draw(currencies)}, {"stage": "offer"}, {"stage": "won"}]
+            )
+        )
         data |= draw(st.sampled_from([{}, {}, {"opened_at": "2026-01-20"}, {"opened_at": "2026-01-21T04:00:00Z"}]))
         said.append((f"opportunity.{kind}", data))
     return said

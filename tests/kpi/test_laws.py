@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,14 +14,18 @@ from hypothesis import strategies as st
 
 from chassis.bus import Record
 from chassis.db import Connection, Database
+from services.kpi.domain.conditions import Condition
 from services.kpi.domain.definitions import Definition, Published
 from services.kpi.domain.fact_kinds import FACT_KINDS
+from services.kpi.domain.rates import Rate
 from services.kpi.domain.sight import Sight
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
+from services.kpi.handlers.exchange import restate
 from services.kpi.handlers.in_force import in_force
 from services.kpi.handlers.read_quality import read_quality
-from services.kpi.store import definitions, verification
+from services.kpi.handlers.set_rates import set_rates
+from services.kpi.store import conversions, definitions, verification
 from tests.kpi.stories import histories
 
 PEOPLE = [
@@ -31,11 +36,37 @@ PEOPLE = [
 ]
 MOVED = [("ann", 2, ("manager", "boss", "2026-01-01", None), ("team", "blue", "2026-01-30", None)), ("nobody", 1)]
 
+NOW = dt.datetime(2026, 2, 5, tzinfo=dt.UTC)
+RATES = [
+    Rate("EUR", dt.date(2026, 1, 30), Decimal("1.0834")),
+    Rate("EUR", dt.date(2026, 2, 2), Decimal("1.1")),
+    Rate("KWD", dt.date(2026, 2, 1), Decimal("3.25")),
+]
+CORRECTED = [Rate("EUR", dt.date(2026, 2, 1), Decimal("0.999")), Rate("KWD", dt.date(2026, 2, 1), Decimal("3.3"))]
+
 
 def counts() -> list[Published]:
     """A definition for every kind of fact by every date that can count, so that slices of all of them are kept."""
     pairs = [(kind.name, anchor) for kind in FACT_KINDS.values() for anchor in kind.anchors]
+    large = [Condition(field="amount", operator="gte", value="200")]
     return [
+        Published(
+            Definition(
+                key="customers_with_large_orders",
+                label={"en": "Customers with large orders"},
+                kind="simple",
+                over="order",
+                measure="count_distinct",
+                field="customer_id",
+                where=large,
+                unit="count",
+                direction="up",
+            ),
+            1,
+            dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+            "me",
+        ),
+    ] + [
         Published(
             Definition(
                 key=f"{over}_by_{time}",
@@ -65,6 +96,7 @@ async def tables(conn: Connection) -> list[Any]:
         "select * from key_slice order by 1, 2, 3, 4, 5",
         "select pair, object, content from seen union select pair, object, content from repeated_id order by 1, 2",
         "select object_id, kind, partition, status, excess from object_history order by 1, 2",
+        "select object_kind, object_id, currency, day, rate from conversion order by 1, 2, 3, 4",
     )
     return [[tuple(r) for r in await conn.fetch(q)] for q in queries]
 
@@ -74,8 +106,12 @@ async def run(
     zone: ZoneInfo,
     batches: Sequence[Sequence[Record]],
     people: Sequence[tuple[int, Sequence[Record]]],
+    rates: Sequence[tuple[int, Sequence[Rate]]],
 ) -> list[Any]:
-    """Apply batches in an empty kpi (people before the batch of their number), look, and roll back."""
+    """Apply batches in an empty kpi (people and rates before the batch of their number), look, and roll back.
+
+    What a rate changes is restated between the batches, little by little.
+    """
     try:
         async with database.transaction() as conn:
             for published in counts():
@@ -84,8 +120,15 @@ async def run(
                 for at, records in people:
                     if at == n:
                         await apply_people(conn, records)
+                for at, some in rates:
+                    if at == n:
+                        await set_rates(conn, some, "USD", NOW, "me")
+                await restate(conn, 1)
                 if batch:
                     await apply_events(conn, batch, zone)
+            while await restate(conn, 2):
+                pass
+            assert (await conversions.at_other_rates(conn))[1] == []
             known = await in_force(conn)
             for measure in (m for some in known.kept.slices.values() for m in some):
                 assert (await verification.slices_that_differ(conn, measure))[1] == []
@@ -115,7 +158,8 @@ async def test_any_order_any_batches_any_repetition_give_the_same_state(
 ) -> None:
     dice = random.Random(seed)
     first, moved = [person(*p) for p in PEOPLE], [person(*p) for p in MOVED]
-    plain = await run(clean, zone, [[record(e)] for e in history], [(0, first), (len(history), moved)])
+    told = [(0, first), (len(history), moved)]
+    plain = await run(clean, zone, [[record(e)] for e in history], told, [(0, RATES), (0, CORRECTED)])
     shuffled = history + history
     dice.shuffle(shuffled)
     batches: list[list[Record]] = []
@@ -124,7 +168,9 @@ async def test_any_order_any_batches_any_repetition_give_the_same_state(
         batches.append([record(e) for e in shuffled[:size]])
         shuffled = shuffled[size:]
     at = dice.randint(0, len(batches))
-    other = await run(clean, zone, batches, [(at, first), (dice.randint(at, len(batches)), moved)])
+    told = [(at, first), (dice.randint(at, len(batches)), moved)]
+    at = dice.randint(0, len(batches))
+    other = await run(clean, zone, batches, told, [(at, RATES), (dice.randint(at, len(batches)), CORRECTED)])
     assert other == plain
 
 

@@ -30,6 +30,8 @@ class FactKind:
     field repeats in every row of an (object, entry), and a subject must take it once.
     ``counted``: only rows of this ``entry_kind`` are things to count, the others only add to sums; ``counted_by``: the
     columns that tell two such things apart.
+    ``money``: the amounts, kept in the reporting currency by the rate of the day in the first of the columns
+    ``valued_on`` that has one (domain.exchange); ``currency`` is the one in which they were told.
     """
 
     name: str
@@ -43,6 +45,8 @@ class FactKind:
     counted: str | None = None
     counted_by: tuple[str, ...] = ("object_id",)
     several_credits: bool = False
+    money: frozenset[str] = frozenset()
+    valued_on: tuple[str, ...] = ()
 
     @property
     def fields(self) -> dict[str, FieldType]:
@@ -68,7 +72,8 @@ class FactKind:
 
 _ORDER_OBJECTS = ("order", "credit_note")
 _DAY = {"day": "day"}
-_LINE_AMOUNTS = ("quantity", "amount", "cost", "discount", "margin")
+_ORDER_AMOUNTS = frozenset({"amount", "gross_amount", "refund_amount"})
+_LINE_AMOUNTS = frozenset({"amount", "cost", "discount", "margin"})
 
 _KINDS = (
     FactKind(
@@ -86,9 +91,11 @@ _KINDS = (
         },
         anchors=_DAY,
         member_day="order_day",
-        split=frozenset({"amount", "gross_amount", "refund_amount"}),
+        split=_ORDER_AMOUNTS,
         counted="order",
         several_credits=True,
+        money=_ORDER_AMOUNTS,
+        valued_on=("order_day",),
     ),
     FactKind(
         name="order_line",
@@ -108,10 +115,12 @@ _KINDS = (
         },
         anchors=_DAY,
         member_day="order_day",
-        split=frozenset(_LINE_AMOUNTS),
+        split=_LINE_AMOUNTS | {"quantity"},
         counted="order",
         counted_by=("object_id", "entry"),
         several_credits=True,
+        money=_LINE_AMOUNTS,
+        valued_on=("order_day",),
     ),
     FactKind(
         name="opportunity",
@@ -137,6 +146,8 @@ _KINDS = (
             "lost_at": "lost_day",
             "closed_at": "closed_day",
         },
+        money=frozenset({"amount"}),
+        valued_on=("closed_day", "opened_day"),
     ),
     FactKind(
         name="payment",
@@ -156,6 +167,8 @@ _KINDS = (
         counted="payment",
         counted_by=("object_id", "entry"),
         several_credits=True,
+        money=frozenset({"amount"}),
+        valued_on=("day",),
     ),
     FactKind(
         name="case",

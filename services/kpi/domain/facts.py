@@ -36,11 +36,14 @@ class Fact(Struct, frozen=True, gc=False):
 
 
 class OrderFact(Fact, frozen=True, gc=False):
-    """A credit's part of an order, a refund or a credit note; the latter two take away."""
+    """A credit's part of an order, a refund or a credit note; the latter two take away.
+
+    No ``amount``, here and in payments: its day has no rate into the reporting currency.
+    """
 
     kind: ClassVar = "order"
     entry_kind: str
-    amount: Decimal
+    amount: Decimal | None
     gross_amount: Decimal | None
     refund_amount: Decimal | None
     currency: str
@@ -94,7 +97,7 @@ class PaymentFact(Fact, frozen=True, gc=False):
     entry_kind: str
     payment_id: str
     invoice_id: str | None
-    amount: Decimal
+    amount: Decimal | None
     currency: str
     day: dt.date
     order_day: dt.date

@@ -47,12 +47,13 @@ class Kept:
 class InForce:
     """The newest version of every definition, by key, with the types of the company's own fields as declared by now.
 
-    ``fiscal_month``: the first month of the fiscal year.
+    ``fiscal_month``: the first month of the fiscal year; ``currency``: the reporting currency.
     """
 
     published: Mapping[str, Published]
     custom: Mapping[str, FieldType] = field(default_factory=dict)
     fiscal_month: int = 1
+    currency: str = "USD"
 
     def version_of(self, key: str) -> Published:
         """The version of a key that is in force. Raises KpiNotFound."""

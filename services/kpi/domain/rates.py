@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-
-from contracts.splits import EXACT
-
-ONE = Decimal(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,28 +17,25 @@ class Rate:
     value: Decimal
 
 
-class Rates:
-    """All rates of an installation. The reporting currency is worth itself, always."""
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """The days of a currency that have another rate than before: ``[since, until)``."""
 
-    def __init__(self, reporting_currency: str, rates: Iterable[Rate] = ()) -> None:
-        self.reporting_currency = reporting_currency
-        self._tables: dict[str, tuple[list[dt.date], list[Decimal]]] = {}
-        for rate in sorted(rates, key=lambda r: (r.currency, r.valid_from)):
-            days, values = self._tables.setdefault(rate.currency, ([], []))
-            days.append(rate.valid_from)
-            values.append(rate.value)
+    currency: str
+    since: dt.date
+    until: dt.date
 
-    def on(self, currency: str, day: dt.date) -> Decimal | None:
-        """The rate of a local day; None before the currency's first rate."""
-        if currency == self.reporting_currency:
-            return ONE
-        days, values = self._tables.get(currency, ([], []))
-        place = bisect_right(days, day)
-        return values[place - 1] if place else None
 
-    def convert(self, amount: Decimal, currency: str, day: dt.date) -> Decimal | None:
-        """An amount in the reporting currency, exact and unrounded; None without a rate."""
-        if currency == self.reporting_currency:
-            return amount
-        rate = self.on(currency, day)
-        return None if rate is None else EXACT.multiply(amount, rate)
+def changed_by(news: Iterable[Rate], in_force: Iterable[Rate]) -> list[Changed]:
+    """The days that new rates hold on, now that they are among those in force; ranges that touch are one."""
+    days: dict[str, list[dt.date]] = {}
+    for rate in in_force:
+        days.setdefault(rate.currency, []).append(rate.valid_from)
+    found: list[Changed] = []
+    for rate in sorted(news, key=lambda r: (r.currency, r.valid_from)):
+        until = min((d for d in days[rate.currency] if d > rate.valid_from), default=dt.date.max)
+        since = rate.valid_from
+        if found and (found[-1].currency, found[-1].until) == (rate.currency, since):
+            since = found.pop().since
+        found.append(Changed(rate.currency, since, until))
+    return found

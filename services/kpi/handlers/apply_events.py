@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -12,20 +11,17 @@ from msgspec import Struct
 from chassis.bus import Record
 from chassis.db import Connection
 from contracts.envelope import Envelope, content_hash, object_hash, pair_hash
-from services.kpi.domain.facts import REASONS, Fact, reason_for
-from services.kpi.domain.meaning import InForce
+from services.kpi.domain.facts import REASONS, reason_for
 from services.kpi.domain.objects.object_kind import WAITING, ObjectKind, Standing
 from services.kpi.domain.quality import Tallies, reps_of
 from services.kpi.handlers.count_events import save_tallies
+from services.kpi.handlers.exchange import in_reporting_currency
 from services.kpi.handlers.in_force import in_force
-from services.kpi.store import directory, event_counts, facts, histories, keys, slices
+from services.kpi.handlers.replace_facts import Replaced, changes, fold, take_keys
+from services.kpi.store import directory, event_counts, histories
 from services.kpi.store.event_counts import Waiting
-from services.kpi.store.facts import Change, change
 from services.kpi.store.histories import Conflicting, HistoryRow, Identity, ObjectKey, Repeated
 from services.kpi.translate import read_event
-
-Changes = dict[str, list[Change]]
-"""Facts that come or go, by kind."""
 
 
 class Arrival(Struct, frozen=True, gc=False):
@@ -63,26 +59,13 @@ async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneIn
     touched = await _learn(conn, news, tallies)
     standing = [t.kind.stand(t.after) for t in touched]
     await histories.save_histories(conn, [_row(t, s) for t, s in zip(touched, standing, strict=True)])
-    gone, fresh = _changes(touched, standing)
     known = await in_force(conn)
-    for over in sorted(gone):
-        await facts.remove(conn, over, gone[over], known.kept)
-    for over in sorted(fresh):
-        await facts.add(conn, over, fresh[over], known.kept)
-    if gone:
-        await slices.sweep(conn)
+    replaced = [_replaced(t, s) for t, s in zip(touched, standing, strict=True)]
+    gone, fresh = changes(await in_reporting_currency(conn, known.currency, replaced))
+    await fold(conn, gone, fresh, known)
     await _wait(conn, touched, standing, tallies)
     await save_tallies(conn, tallies, records)
-    await _take_keys(conn, gone, fresh, known)
-
-
-async def _take_keys(conn: Connection, gone: Changes, fresh: Changes, known: InForce) -> None:
-    """Last of all, because whoever changes key sets is alone with them until the end of the transaction."""
-    touched = sorted(over for over in gone.keys() | fresh.keys() if known.kept.of(over).keys)
-    if touched:
-        await keys.lock(conn)
-    for over in touched:
-        await facts.take_keys(conn, over, gone.get(over, []), fresh.get(over, []), known.kept, known.shift)
+    await take_keys(conn, gone, fresh, known)
 
 
 def _arrival(record: Record) -> Arrival | None:
@@ -169,24 +152,10 @@ def _waiting(key: ObjectKey, arrival: Arrival, tallies: Tallies) -> Waiting:
     return Waiting(key, arrival.identity[0], day, stream, reps_of(arrival.data))
 
 
-def _changes(touched: Iterable[Touched], standing: Iterable[Standing]) -> tuple[Changes, Changes]:
-    """The facts that go and those that come, by kind: of an object whose facts of a kind stay as they are, none."""
-    gone: Changes = defaultdict(list)
-    fresh: Changes = defaultdict(list)
-    for object_, stands in zip(touched, standing, strict=True):
-        partition, rank = object_.last.partition.number, object_.rank
-        before = [] if object_.before is None else object_.kind.stand(object_.before).facts
-        same = _kinds_that_stay(before, stands.facts) if before else ()
-        for facts_, changes in ((before, gone), (stands.facts, fresh)):
-            for fact in facts_:
-                if fact.kind not in same:
-                    changes[fact.kind].append(change(fact, partition, rank))
-    return gone, fresh
-
-
-def _kinds_that_stay(before: Sequence[Fact], after: Sequence[Fact]) -> set[str]:
-    kinds = {fact.kind for fact in before}
-    return {k for k in kinds if [f for f in before if f.kind == k] == [f for f in after if f.kind == k]}
+def _replaced(touched: Touched, stands: Standing) -> Replaced:
+    before = [] if touched.before is None else touched.kind.stand(touched.before).facts
+    key = touched.kind.name, touched.object_id
+    return Replaced(key, touched.last.partition.number, touched.rank, before, stands.facts)
 
 
 def _row(touched: Touched, stands: Standing) -> HistoryRow:

@@ -89,6 +89,13 @@ async def publish_shipped(conn: Connection, shipped: Sequence[Mapping[str, Any]]
             await publish(conn, str(body["key"]), body, now, "merit")
 
 
+async def begin(conn: Connection, fiscal_month: int, currency: str) -> None:
+    """Take what the installation is told at every start: when its fiscal year begins, and its reporting currency, which
+    stays for ever."""
+    await definitions.set_currency(conn, currency)
+    await begin_fiscal_year(conn, fiscal_month)
+
+
 async def begin_fiscal_year(conn: Connection, month: int) -> None:
     """Let the fiscal year begin with this month (1 to 12); what is kept by fiscal periods is counted anew."""
     if await definitions.fiscal_month(conn) == month:

@@ -1,4 +1,4 @@
-"""Setting rates: the decision and its announcement in one transaction."""
+"""Setting rates: the decision, its announcement, and the days whose facts have to be restated, in one transaction."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from chassis.db import Connection
 from chassis.outbox import announce
-from services.kpi.domain.rates import Rate
-from services.kpi.store import rates
+from services.kpi.domain.rates import Rate, changed_by
+from services.kpi.store import conversions, rates
 from services.kpi.translate import rates_set
 
 
@@ -29,6 +29,7 @@ async def _decide(conn: Connection, news: Sequence[Rate], reporting: str, now: d
     touched = sorted({r.currency for r in news})
     await rates.decide(conn, [(r, versions.get(r.currency, 0) + 1) for r in news], now, by)
     after = await rates.in_force(conn)
+    await conversions.restate(conn, changed_by(news, after))
     await announce(
         conn,
         [rates_set(c, reporting, versions.get(c, 0) + 1, [r for r in after if r.currency == c], now) for c in touched],
@@ -36,3 +37,4 @@ async def _decide(conn: Connection, news: Sequence[Rate], reporting: str, now: d
 
 
 listed = rates.listed
+is_restating = conversions.is_restating

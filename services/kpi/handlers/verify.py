@@ -13,6 +13,7 @@ from chassis.checks import Check
 from chassis.db import Connection
 from contracts.envelope import Envelope, content_hash
 from services.kpi.domain.errors import Malformed
+from services.kpi.domain.exchange import Place, converted, places
 from services.kpi.domain.fact_kinds import FACT_KINDS
 from services.kpi.domain.facts import Fact
 from services.kpi.domain.objects import OBJECT_KINDS
@@ -20,7 +21,7 @@ from services.kpi.domain.objects.object_kind import ObjectKind
 from services.kpi.domain.quality import Said, Tallies
 from services.kpi.domain.spans import spans
 from services.kpi.handlers.in_force import in_force
-from services.kpi.store import directory, verification
+from services.kpi.store import conversions, directory, verification
 from services.kpi.store.histories import ObjectKey
 from services.kpi.translate import read_event
 
@@ -43,8 +44,13 @@ async def verify(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
 
 
 async def _facts_equal_log(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
-    """Promise 2: fold every accepted event of the log anew, up to where this service has read it."""
-    objects, facts, counts, tallies = _Compared(), _Compared(), _Compared(), Tallies(zone)
+    """Promise 2: fold every accepted event of the log anew, up to where this service has read it.
+
+    What is in another currency is at the rates that its conversions say, and those are held against the rates in force.
+    """
+    objects, facts, valued, counts, tallies = _Compared(), _Compared(), _Compared(), _Compared(), Tallies(zone)
+    currency, kept_at = (await in_force(conn)).currency, await conversions.all_of_them(conn)
+    needed: dict[ObjectKey, frozenset[Place]] = {}
     for partition, until in sorted((await inbox.positions(conn)).items()):
         kinds = [k for k in OBJECT_KINDS.values() if k.topic == partition.topic]
         folded = await _fold(bus, partition, until, tallies) if kinds else {}
@@ -53,14 +59,19 @@ async def _facts_equal_log(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[C
             kept = {key: kind.unpack(known) for key, known in packed.items()}
             made = {key: kind.unpack(kind.pack(known)) for key, known in folded.items() if key[0] == kind.name}
             objects.compare(made, kept)
-        standing = [f for (name, _), known in folded.items() for f in OBJECT_KINDS[name].stand(known).facts]
+        told = {key: OBJECT_KINDS[key[0]].stand(known).facts for key, known in folded.items()}
+        needed |= {key: found for key, some in told.items() if (found := places(some, currency))}
+        standing = [f for key, some in told.items() for f in converted(some, currency, kept_at.get(key, {}))]
         for over in (o for o, fact in FACT_KINDS.items() if OBJECT_KINDS[fact.objects[0]] in kinds):
             stored = await verification.facts_of_partition(conn, over, partition.number)
             facts.compare({_key(f): f for f in standing if f.kind == over}, {_key(f): f for f in stored})
+    valued.compare(needed, {key: frozenset(rates) for key, rates in kept_at.items()})
     counts.compare(tallies.rows(), await verification.event_counts(conn))
     return [
         _check("histories equal the accepted events of the log", objects.examined, objects.wrong),
         _check("facts equal the accepted events of the log", facts.examined, facts.wrong),
+        _check("conversions equal the accepted events of the log", valued.examined, valued.wrong),
+        _check("conversions are at the rates in force", *await conversions.at_other_rates(conn)),
         _check("counts of events equal a recount of the log", counts.examined, counts.wrong),
     ]
 

@@ -82,13 +82,16 @@ async def list_rates(
     caller: Annotated[Caller, Depends(requires("kpis.read"))],
     query: Annotated[RatesQuery, Query()],
 ) -> dict[str, Any]:
+    """``restating``: a rate was set or corrected, and not every value that it touches has followed yet."""
     deps = deps_of(request)
     async with deps.database.transaction(readonly=True) as conn:
         found = await set_rates.listed(conn, query.currency, _place(query.cursor), query.limit + 1)
+        restating = await set_rates.is_restating(conn)
     shown = found[: query.limit]
     last = f"{shown[-1][0].currency} {shown[-1][0].valid_from}" if len(found) > query.limit else None
     return {
         "reporting_currency": deps.currency,
+        "restating": restating,
         "items": [
             {
                 "currency": rate.currency,

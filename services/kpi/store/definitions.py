@@ -61,6 +61,17 @@ async def fiscal_month(conn: Connection) -> int:
     return found
 
 
+async def installation(conn: Connection) -> tuple[int, str]:
+    """The first month of the fiscal year, and the reporting currency."""
+    (row,) = await conn.fetch("select fiscal_month, currency from calendar")
+    return row["fiscal_month"], row["currency"]
+
+
+async def set_currency(conn: Connection, currency: str) -> None:
+    """Let this be the reporting currency."""
+    await conn.execute("update calendar set currency = $1 where currency <> $1", currency)
+
+
 async def set_fiscal_month(conn: Connection, month: int) -> None:
     """Let the fiscal year begin with another month."""
     await conn.execute("update calendar set fiscal_month = $1", month)

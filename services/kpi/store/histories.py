@@ -123,6 +123,16 @@ async def histories(conn: Connection, objects: Iterable[ObjectKey]) -> dict[Obje
     return {(r["kind"], r["object_id"]): r["packed"] for r in rows}
 
 
+async def placed(conn: Connection, objects: Iterable[ObjectKey]) -> dict[ObjectKey, tuple[int, bytes]]:
+    """The partition of each of these objects, and what is known of it, packed."""
+    rows = await conn.fetch(
+        "select kind, object_id, partition, packed from object_history"
+        " join unnest($1::text[], $2::text[]) as o(kind, object_id) using (kind, object_id)",
+        *columns(list(objects), 2),
+    )
+    return {(r["kind"], r["object_id"]): (r["partition"], r["packed"]) for r in rows}
+
+
 async def save_histories(conn: Connection, rows: Sequence[HistoryRow]) -> None:
     """Replace what is known of these objects, given in order of their ids."""
     await conn.execute(

@@ -31,13 +31,16 @@ _QUERIES = {
     " where not exists (select from person p where p.person_id = f.rep_id)",
     "conflict": "select topic || ' ' || partition || ' ' || lpad(record_offset::text, 19, '0') as cursor, object_kind,"
     " object_id, source, id, received_at from conflict",
+    "no_rate": "select object_id || ' ' || object_kind || ' ' || currency || ' ' || day as cursor, object_kind,"
+    " object_id, currency, day from conversion where rate is null",
     "repeated_id": "select encode(pair || object, 'hex') as cursor, object_kind, object_id, source, id, received_at"
     " from repeated_id",
 }
 KINDS = tuple(_QUERIES)
 """waiting: what an object begins with has not come; refund_excess: more refunded than there was; unresolved: a credit
-of a person whom the directory does not know; conflict: another content under a known identity; repeated_id: a (source,
-id) that another object had first, which counts for both and is a fault of the source."""
+of a person whom the directory does not know; no_rate: money of a currency that has no rate on the day that values it:
+the object counts, its money nowhere until there is one; conflict: another content under a known identity; repeated_id:
+a (source, id) that another object had first, which counts for both and is a fault of the source."""
 
 
 async def listed(conn: Connection, kind: str, sight: Sight, after: str, limit: int) -> list[dict[str, Any]]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 
 from chassis.db import Connection, columns
+from services.kpi.domain.exchange import Place
 from services.kpi.domain.rates import Rate
 
 
@@ -19,6 +21,24 @@ _NEWEST = (
     "select distinct on (currency, valid_from) currency, valid_from, value, version, decided_at, decided_by from rate"
     " order by currency, valid_from, version desc"
 )
+
+
+def held_on(currency: str, day: str) -> str:
+    """The rate that holds on a day, both as SQL: of the latest first day until then the newest version, or null."""
+    return (
+        f"(select r.value from rate r where r.currency = {currency} and r.valid_from <= {day}"
+        " order by r.valid_from desc, r.version desc limit 1)"
+    )
+
+
+async def on(conn: Connection, places: Iterable[Place]) -> dict[Place, Decimal | None]:
+    """The rate of each currency and local day; None before the currency's first rate."""
+    rows = await conn.fetch(
+        f"select currency, day, {held_on('p.currency', 'p.day')} as rate"
+        " from unnest($1::text[], $2::date[]) as p(currency, day)",
+        *columns(sorted(places), 2),
+    )
+    return {(r["currency"], r["day"]): r["rate"] for r in rows}
 
 
 async def lock(conn: Connection) -> None:

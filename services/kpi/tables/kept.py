@@ -76,12 +76,41 @@ class KeySlice(KpiTable, table=True):
 
 
 class CalendarRow(KpiTable, table=True):
-    """One row: the first month of the fiscal year, and the last day that was announced as come."""
+    """One row: the reporting currency, the first month of the fiscal year, the last day announced as come."""
 
     __tablename__ = "calendar"
     one: bool = Field(primary_key=True)
+    currency: str = Field(sa_column_kwargs={"server_default": "USD"})
     fiscal_month: int
     turned_until: dt.date | None
+
+
+class Conversion(KpiTable, table=True):
+    """At which rate (null: there is none) the facts of an object in another currency are kept (domain.exchange)."""
+
+    __tablename__ = "conversion"
+    __table_args__ = (
+        Index("conversion_day", "currency", "day", "object_kind", "object_id"),
+        Index("conversion_no_rate", "object_id", postgresql_where="rate is null"),
+    )
+    object_id: str = Field(primary_key=True)
+    object_kind: str = Field(primary_key=True)
+    currency: str = Field(primary_key=True)
+    day: dt.date = Field(primary_key=True)
+    rate: Decimal | None = Field(sa_type=Numeric)
+
+
+class RestatingRow(KpiTable, table=True):
+    """Rates of a currency changed: its objects from a place on (day, kind, id), before the day ``until``, are to be
+    looked at. Drained by deletion."""
+
+    __tablename__ = "restating"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    currency: str
+    until: dt.date
+    day: dt.date
+    object_kind: str
+    object_id: str
 
 
 class AnnouncedValue(KpiTable, table=True):

@@ -59,14 +59,19 @@ async def told(
     records = [record(e) for e in story(event)]
     async with clean.transaction() as conn:
         await apply_events(conn, records, zone)
-        for one in records:
-            await conn.execute(
-                "insert into position (topic, partition, next_offset, epoch) values ($1, $2, $3, 0)"
-                " on conflict (topic, partition) do update set next_offset = excluded.next_offset",
-                *one.partition,
-                one.offset + 1,
-            )
+        await kept_read(conn, records)
     return clean, records
+
+
+async def kept_read(conn: Connection, records: Sequence[Record]) -> None:
+    """Note that the log was read as far as these records."""
+    for one in records:
+        await conn.execute(
+            "insert into position (topic, partition, next_offset, epoch) values ($1, $2, $3, 0)"
+            " on conflict (topic, partition) do update set next_offset = excluded.next_offset",
+            *one.partition,
+            one.offset + 1,
+        )
 
 
 async def test_what_was_counted_is_what_the_log_makes_it(told: tuple[Database, list[Record]], zone: ZoneInfo) -> None:

@@ -166,7 +166,8 @@ async def assert_facts_behind(
     """The facts behind a value are as many as it counts, page by page, and a sum is the sum of theirs."""
     for _, measure, window in leaves(term, answer.window):
         cell = Cell(measure, answer.subject, window.cut(as_of))
-        number = (await measures.read(conn, asked, [cell], Kept()))[cell]
+        read = await measures.read(conn, asked, {(measure, cell.window): [answer.subject]}, Kept())
+        number = read[measure, cell.window].get(answer.subject) or measures.nothing(measure)
         pages = await measures.facts_behind(conn, asked, cell, story.kept, (), 3)
         while len(pages) % 3 == 0 and pages:
             last = pages[-1]

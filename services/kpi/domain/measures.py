@@ -56,6 +56,9 @@ class Measure:
     aggregate: Aggregate
     custom: tuple[tuple[str, FieldType], ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     @cached_property
     def id(self) -> str:
         return _digest((self.over, self.time, self.until, self.aggregate, self.custom))

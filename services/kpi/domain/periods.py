@@ -7,8 +7,11 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from contracts.kpi import Grain as Grain
 
@@ -17,6 +20,8 @@ AnyGrain = Grain | FiscalGrain
 GRAINS: tuple[Grain, ...] = get_args(Grain)
 """The grains that are announced: those of the calendar that everyone shares."""
 WINDOWS_MAX = 1_000
+_DAYS_KEPT = 20_000
+"""Periods that are at hand, because they are asked for again and again: the five of some ten years' days."""
 
 DAY = dt.timedelta(days=1)
 _MONTHS: dict[AnyGrain, int] = {"month": 1, "quarter": 3, "year": 12, "fiscal_quarter": 3, "fiscal_year": 12}
@@ -35,8 +40,7 @@ class BadPeriod(Exception):
     """A period, range or grain that means nothing, or asks for more than WINDOWS_MAX windows."""
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Window:
+class Window(Struct, frozen=True, order=True, cache_hash=True, gc=False):
     """``[start, end)`` in local days.
 
     ``grain`` is set for a calendar or fiscal period: then what precedes it is a period too. ``fiscal_month`` is the
@@ -81,6 +85,7 @@ class Window:
         return self.end <= self.start
 
 
+@lru_cache(maxsize=_DAYS_KEPT)
 def containing(day: dt.date, grain: AnyGrain, fiscal_month: int = 1) -> Window:
     """The period that a day lies in. Raises BadPeriod at the end of time."""
     with _within_time(f"{day} lies at the end of time"):

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from decimal import Context, Decimal
 from fractions import Fraction
 from math import lcm
+
+from msgspec import Struct
 
 from services.kpi.domain import expressions
 from services.kpi.domain.measures import Average, Derived, Growth, Leaf, Measure, Ratio, Term
@@ -23,8 +24,7 @@ Read = Callable[[Measure, Window], Decimal | None]
 """A measure's number over a window that is cut at its as-of day; None where no fact has one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True, gc=False):
     """A value as it is shown, and what it is made of: compare numerators and denominators, never rounded text.
 
     ``text``: exact for sums, counts and arithmetic without a division, at 6 places half away from zero for the
@@ -41,7 +41,8 @@ class Value:
         """The value itself; None where there is none."""
         if self.text is None or self.numerator is None:
             return None
-        return Fraction(self.numerator) / Fraction(self.denominator if self.denominator is not None else 1)
+        over = Fraction(self.numerator)
+        return over if self.denominator is None else over / Fraction(self.denominator)
 
 
 def readings(term: Term, window: Window, as_of: dt.date) -> Iterator[tuple[Measure, Window]]:
@@ -122,9 +123,15 @@ def shown(number: Fraction) -> str:
 
 def rounded(number: Fraction) -> str:
     """At 6 places, half away from zero."""
-    scaled = (abs(number) * 10**PLACES + Fraction(1, 2)).__floor__()
-    sign = "-" if number < 0 and scaled else ""
-    return f"{sign}{scaled // 10**PLACES}.{scaled % 10**PLACES:0{PLACES}d}"
+    return _quotient(Decimal(number.numerator), Decimal(number.denominator))
+
+
+def _quotient(over: Decimal, under: Decimal) -> str:
+    """At 6 places, half away from zero: twice as many millionths, and one more, halved."""
+    size, by = over.copy_abs(), under.copy_abs()
+    millionths = int(_WIDE.divide_int(_WIDE.fma(size, 2 * 10**PLACES, by), _WIDE.add(by, by)))
+    sign = "-" if millionths and over.is_signed() != under.is_signed() else ""
+    return f"{sign}{millionths // 10**PLACES}.{millionths % 10**PLACES:0{PLACES}d}"
 
 
 def _number(measure: Measure, window: Window, read: Read) -> Value:
@@ -135,26 +142,25 @@ def _number(measure: Measure, window: Window, read: Read) -> Value:
 
 
 def _ratio(over: Value, under: Value, over_nothing: str) -> Value:
-    numerator, denominator = over.exact, under.exact
-    if numerator is None or denominator is None:
+    if (pair := _beside(over, under)) is None:
         return Value(None, None, None, over.null_reason or under.null_reason)
-    if over.denominator is None and under.denominator is None:  # as they were counted, not reduced
-        shown = over.numerator, under.numerator
-    else:
-        shown = _pair(numerator, denominator)
-    if not denominator:
-        return Value(None, *shown, over_nothing)
-    return Value(rounded(numerator / denominator), *shown)
+    return Value(_quotient(*pair), *pair) if pair[1] else Value(None, *pair, over_nothing)
 
 
 def _growth(now: Value, before: Value) -> Value:
-    current, prior = now.exact, before.exact
-    if current is None or prior is None:
+    if (pair := _beside(now, before)) is None:
         return Value(None, None, None, now.null_reason or before.null_reason)
-    shown = _pair(current - prior, abs(prior))
-    if not prior:
-        return Value(None, *shown, NO_PRIOR)
-    return Value(rounded((current - prior) / abs(prior)), *shown)
+    more, prior = _WIDE.subtract(*pair), pair[1].copy_abs()
+    return Value(_quotient(more, prior), more, prior) if prior else Value(None, more, prior, NO_PRIOR)
+
+
+def _beside(one: Value, other: Value) -> tuple[Decimal, Decimal] | None:
+    """Two values as decimals of the same proportion: what was counted as it was counted; None where one is none."""
+    if one.text is None or one.numerator is None or other.text is None or other.numerator is None:
+        return None
+    if one.denominator is None and other.denominator is None:
+        return one.numerator, other.numerator
+    return _pair(one.exact or Fraction(0), other.exact or Fraction(0))
 
 
 def _derived(term: Derived, window: Window, as_of: dt.date, read: Read) -> Value:

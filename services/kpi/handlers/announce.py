@@ -6,18 +6,18 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from chassis import progress, telemetry
 from chassis.clock import Clock, pause
 from chassis.db import Connection, Database, DatabaseUnavailable
-from chassis.outbox import Announcement, announce
+from chassis.outbox import announce
 from contracts.kpi import ValueChanged
 from services.kpi.domain import affected
 from services.kpi.domain.cells import Asked
-from services.kpi.domain.definitions import Published
 from services.kpi.domain.facts import REASONS
+from services.kpi.domain.meaning import InForce
 from services.kpi.domain.measures import Term
 from services.kpi.domain.periods import Window
 from services.kpi.domain.sight import ALL
@@ -27,7 +27,7 @@ from services.kpi.handlers.in_force import in_force
 from services.kpi.handlers.turn_day import turn_day
 from services.kpi.store import marks, values
 from services.kpi.store.marks import Mark
-from services.kpi.store.values import AnnouncedVersion
+from services.kpi.store.values import Candidate, Name
 from services.kpi.translate import value_changed
 
 log = logging.getLogger(__name__)
@@ -42,6 +42,8 @@ STEP_MARKS = 2_000
 """Marks of one transaction, or all of a subject's where it has more."""
 Places = dict[Pair, int]
 """Where a value may differ, with the rank of the reason to tell."""
+Touched = dict[tuple[str, dt.date], set[Window]]
+"""The windows in which a KPI may differ after facts of a family changed on a day."""
 
 
 @dataclass
@@ -127,92 +129,90 @@ async def announce_changes(conn: Connection, changed: Iterable[Mark], now: dt.da
     for found in changed:
         by_kind.setdefault(found.kind, []).append(found)
     for kind, some in by_kind.items():
-        places = {key: _places(term, some, today) for key, term in known.terms.items()}
-        wanted = {key: [(known.terms[key], pair) for pair in found] for key, found in places.items() if found}
+        places = _places(known.terms, some, today)
+        wanted = {key: [(known.terms[key], pair) for pair in places[key]] for key in sorted(places)}
         answers = await compute(conn, known.kept, Asked(kind, ALL), wanted, today)
-        for key in sorted(answers):
-            await _tell(conn, known.published[key], kind, answers[key], places[key], now, as_of)
+        told = await values.tell(conn, kind, _candidates(known, answers, places), now)
+        await announce(
+            conn,
+            [
+                value_changed(_contract(known, key, kind, answer, version, places, as_of), now)
+                for key, some_answers in answers.items()
+                for answer in some_answers
+                if (version := told.get(_name(key, answer)))
+            ],
+        )
 
 
-def _places(term: Term, changed: Iterable[Mark], today: dt.date) -> Places:
-    """The windows that changed days touch, of each subject."""
+def _places(terms: Mapping[str, Term], changed: Sequence[Mark], today: dt.date) -> dict[str, Places]:
+    """The windows of each subject that changed days touch, by KPI; what they touch alike is worked out once."""
+    days = {(found.family, found.day) for found in changed}
+    places: dict[str, Places] = {}
+    known: list[tuple[Touched, Places]] = []
+    for key, term in terms.items():
+        touched = {place: windows for place in days if (windows := affected.windows(term, *place, today))}
+        if touched:
+            same = next((p for t, p in known if t == touched), None)
+            places[key] = _of_each_subject(touched, changed) if same is None else same
+            known.append((touched, places[key]))
+    return places
+
+
+def _of_each_subject(touched: Touched, changed: Iterable[Mark]) -> Places:
     places: Places = {}
-    touched: dict[tuple[str, dt.date], set[Window]] = {}
     for found in changed:
-        place = found.family, found.day
-        if place not in touched:
-            touched[place] = affected.windows(term, *place, today)
-        for window in touched[place]:
-            at = (found.subject, window)
+        for window in touched.get((found.family, found.day), ()):
+            at = found.subject, window
             places[at] = max(places.get(at, 0), found.reason)
     return places
 
 
-async def _tell(
-    conn: Connection,
-    published: Published,
-    kind: str,
-    answers: Iterable[Answer],
-    places: Mapping[Pair, int],
-    now: dt.datetime,
-    as_of: dt.datetime,
-) -> None:
-    candidates = [(a, _first_version(published, kind, a, REASONS[places[a.subject, a.window]])) for a in answers]
-    told = await values.announced(conn, [v for _, v in candidates])
-    versions: list[AnnouncedVersion] = []
-    announcements: list[Announcement] = []
-    for answer, candidate in candidates:
-        version = _next_version(candidate, told.get(values.identity(candidate)), answer)
-        if version is not None:
-            versions.append(version)
-            announcements.append(value_changed(_contract(published, version, answer, as_of), now))
-    await values.save_announced(conn, versions, now)
-    await announce(conn, announcements)
+def _candidates(
+    known: InForce, answers: Mapping[str, Iterable[Answer]], places: Mapping[str, Places]
+) -> list[Candidate]:
+    return [
+        Candidate(
+            *_name(key, answer),
+            known.published[key].version,
+            answer.value.text,
+            REASONS[places[key][answer.subject, answer.window]],
+            answer.facts,
+        )
+        for key, some in answers.items()
+        for answer in some
+    ]
 
 
-def _first_version(published: Published, kind: str, answer: Answer, reason: str) -> AnnouncedVersion:
-    window, definition = answer.window, published.definition
+def _name(key: str, answer: Answer) -> Name:
+    window = answer.window
     assert window.grain
-    return AnnouncedVersion(
-        definition.key,
-        kind,
-        answer.subject,
-        window.grain,
-        window.start,
-        published.version,
-        1,
-        answer.value.text,
-        reason,
-    )
+    return key, answer.subject, window.grain, window.start
 
 
-def _next_version(
-    candidate: AnnouncedVersion, told: AnnouncedVersion | None, answer: Answer
-) -> AnnouncedVersion | None:
-    """None when there is nothing new to tell: the same value, or a value that never was over no facts."""
-    if told is None:
-        return candidate if answer.facts else None
-    if (told.value, told.definition_version) == (candidate.value, candidate.definition_version):
-        return None
-    return replace(candidate, version=told.version + 1)
-
-
-def _contract(published: Published, version: AnnouncedVersion, answer: Answer, as_of: dt.datetime) -> ValueChanged:
-    value = answer.value
+def _contract(
+    known: InForce,
+    key: str,
+    kind: str,
+    answer: Answer,
+    version: int,
+    places: Mapping[str, Places],
+    as_of: dt.datetime,
+) -> ValueChanged:
+    published, value, window = known.published[key], answer.value, answer.window
     return ValueChanged(
-        kpi=version.kpi,
-        definition_version=version.definition_version,
-        subject_kind=version.kind,  # type: ignore[arg-type]
-        subject=version.subject,
-        grain=version.grain,  # type: ignore[arg-type]
-        period_from=answer.window.start,
-        period_to=answer.window.end,
+        kpi=key,
+        definition_version=published.version,
+        subject_kind=kind,  # type: ignore[arg-type]
+        subject=answer.subject,
+        grain=window.grain,  # type: ignore[arg-type]
+        period_from=window.start,
+        period_to=window.end,
         value=value.text,
         numerator=None if value.numerator is None else plain(value.numerator),
         denominator=None if value.denominator is None else plain(value.denominator),
         null_reason=value.null_reason,
         unit=published.definition.unit,
-        version=version.version,
-        reason=version.reason,  # type: ignore[arg-type]
+        version=version,
+        reason=REASONS[places[key][answer.subject, window]],
         as_of=as_of,
     )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from decimal import Decimal
+
+from msgspec import Struct
 
 from chassis.db import Connection
 from services.kpi.domain.cells import Asked
 from services.kpi.domain.errors import BadQuestion
 from services.kpi.domain.meaning import Kept
-from services.kpi.domain.measures import Term
+from services.kpi.domain.measures import Measure, Term
 from services.kpi.domain.periods import Window
 from services.kpi.domain.values import Value, readings, value_of
 from services.kpi.store import measures
-from services.kpi.store.measures import Cell, Group, Number
+from services.kpi.store.measures import Cell, Column, Group, Numbers
 
 Pair = tuple[str, Window]
 """A subject and a window."""
@@ -22,8 +25,7 @@ GROUPS_MAX = 20_000
 """Values in one answer; more must be asked for in smaller parts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True, gc=False):
     """One value. ``facts`` stood behind it; 0 means that nothing happened in the window.
 
     ``group``: the values of the fields that it was split up by. ``before``: what it is compared with.
@@ -44,15 +46,19 @@ async def compute(
 
     What a term stands on is read from where it is ``kept``; of a draft nothing need be.
     """
-    cells = {
-        (name, n): [Cell(m, pair[0], w) for m, w in readings(term, pair[1], as_of)]
-        for name, some in wanted.items()
-        for n, (term, pair) in enumerate(some)
-    }
-    numbers = await measures.read(conn, asked, (c for some in cells.values() for c in some), kept)
-
+    subjects: dict[tuple[int, Window], list[str]] = defaultdict(list)
+    terms = {id(term): term for some in wanted.values() for term, _ in some}
+    for some in wanted.values():
+        for term, (subject, window) in some:
+            subjects[id(term), window].append(subject)
+    columns = {(term, window): list(readings(terms[term], window, as_of)) for term, window in subjects}
+    needed: dict[Column, set[str]] = defaultdict(set)
+    for over, some_columns in columns.items():
+        for column in some_columns:
+            needed[column].update(subjects[over])
+    numbers = await measures.read(conn, asked, needed, kept)
     return {
-        name: [_answer(*one, as_of, cells[name, n], numbers) for n, one in enumerate(some)]
+        name: [_answer(term, pair, as_of, columns[id(term), pair[1]], numbers) for term, pair in some]
         for name, some in wanted.items()
     }
 
@@ -69,15 +75,19 @@ async def compute_grouped(
         if len(parts) + len(groups) > GROUPS_MAX:
             raise BadQuestion(f"more than {GROUPS_MAX} values: ask for fewer subjects, periods or groups")
         for group in sorted(groups, key=lambda g: [(v is None, v or "") for v in g]):
-            found = {cell: numbers[cell].get(group) or measures.nothing(cell.measure) for cell in some}
+            found = {(c.measure, c.window): {c.subject: n} if (n := numbers[c].get(group)) else {} for c in some}
             parts.append(_answer(term, pair, as_of, list(found), found, group))
     return parts
 
 
 def _answer(
-    term: Term, pair: Pair, as_of: dt.date, cells: Sequence[Cell], numbers: Mapping[Cell, Number], group: Group = ()
+    term: Term, pair: Pair, as_of: dt.date, columns: Sequence[Column], numbers: Numbers, group: Group = ()
 ) -> Answer:
-    """The value of a pair, and how many facts stand behind its cells."""
+    """The value of a pair, and how many facts stand behind its numbers."""
     subject, window = pair
-    value = value_of(term, window, as_of, lambda m, over: numbers[Cell(m, subject, over)].value)
-    return Answer(subject, window, value, sum(numbers[cell].facts for cell in cells), group)
+
+    def read(measure: Measure, over: Window) -> Decimal | None:
+        return (numbers[measure, over].get(subject) or measures.nothing(measure)).value
+
+    facts = [number.facts for column in columns if (number := numbers[column].get(subject))]
+    return Answer(subject, window, value_of(term, window, as_of, read), sum(facts), group)

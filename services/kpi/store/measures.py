@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any, NamedTuple
 
+from msgspec import Struct
+
+from chassis.arrays import literals
 from chassis.db import Connection, columns
 from services.kpi.domain.cells import Asked, behind, measured
 from services.kpi.domain.key_sets import ENTERED
@@ -25,8 +29,11 @@ class Cell:
     window: Window
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+Column = tuple[Measure, Window]
+"""The same of many subjects."""
+
+
+class Number(Struct, frozen=True, gc=False):
     """A measure's number, None where no fact has one, and how many facts have one."""
 
     value: Decimal | None
@@ -46,31 +53,34 @@ class Behind:
     territory: str | None
 
 
-Numbers = Mapping[Cell, Number]
+Numbers = Mapping[Column, Mapping[str, Number]]
+"""Numbers by subject; of nothing there may be none."""
 Group = tuple[str | None, ...]
 """The values of the fields by which an answer is split up, as texts; None where a fact has none."""
 
 
-async def read(conn: Connection, asked: Asked, cells: Iterable[Cell], kept: Kept) -> Numbers:
-    """Each cell's number. ``kept``: what is kept of facts; what is not is read from them, with the same meaning."""
-    slices: list[Cell] = []
-    keys: list[Cell] = []
-    facts: dict[Measure, list[Cell]] = {}
-    numbers: dict[Cell, Number] = {}
-    for cell in dict.fromkeys(cells):
-        measure, whole = cell.measure, asked.sight.whole(asked.kind, cell.subject)
-        if cell.window.empty:
-            numbers[cell] = nothing(measure)
-        elif whole and measure.id in kept.measure_ids:
-            slices.append(cell)
-        elif whole and kept.counts(measure) and (measure.at_least == 0 or cell.window.grain):
-            keys.append(cell)
+async def read(conn: Connection, asked: Asked, wanted: Mapping[Column, Collection[str]], kept: Kept) -> Numbers:
+    """Subjects' numbers. ``kept``: what is kept of facts; what is not is read from them, with the same meaning."""
+    numbers: dict[Column, dict[str, Number]] = {column: {} for column in wanted}
+    slices, keys, facts = list[_Part](), list[_Part](), dict[Measure, list[Cell]]()
+    for column, subjects in wanted.items():
+        measure, window = column
+        if window.empty:
+            continue
+        whole = [s for s in subjects if asked.sight.whole(asked.kind, s)]
+        if measure.id in kept.measure_ids:
+            slices.append(_Part(measure, window, whole, numbers[column]))
+        elif kept.counts(measure) and (measure.at_least == 0 or window.grain):
+            keys.append(_Part(measure, window, whole, numbers[column]))
         else:
-            facts.setdefault(measure, []).append(cell)
-    numbers |= await _from_slices(conn, asked.kind, slices)
-    numbers |= await _from_keys(conn, asked.kind, keys)
+            whole = []
+        if len(whole) < len(subjects):
+            facts.setdefault(measure, []).extend(Cell(measure, s, window) for s in subjects if s not in whole)
+    await _from_slices(conn, asked.kind, slices)
+    await _from_keys(conn, asked.kind, keys)
     for measure, some in facts.items():
-        numbers |= await _from_facts(conn, measure, asked, some, kept)
+        for n, _, number in await _measured(conn, measure, asked, some, kept):
+            numbers[measure, some[n - 1].window][some[n - 1].subject] = number
     return numbers
 
 
@@ -105,48 +115,62 @@ async def facts_behind(
     return [Behind(*r.values()) for r in await conn.fetch(query, *params)]
 
 
-async def _from_slices(conn: Connection, kind: str, cells: Sequence[Cell]) -> dict[Cell, Number]:
+class _Part(NamedTuple):
+    """Some subjects of a column, and where their numbers go."""
+
+    measure: Measure
+    window: Window
+    subjects: list[str]
+    numbers: dict[str, Number]
+
+
+async def _from_slices(conn: Connection, kind: str, parts: Sequence[_Part]) -> None:
     """A stock's slices are what went in less what went out, since ever."""
-    if not cells:
-        return {}
-    asked = [(c.measure.id, c.subject, dt.date.min if c.measure.until else c.window.start, c.window.end) for c in cells]
-    rows = await conn.fetch(
+    said = [(p.measure.id, dt.date.min if p.measure.until else p.window.start, p.window.end) for p in parts]
+    await _fill(
+        conn,
         "select c.n, sum(s.value) as value, sum(s.facts)::bigint as facts"
-        " from unnest($1::text[], $2::text[], $3::date[], $4::date[]) with ordinality"
-        " as c(measure_id, subject, since, until, n) join slice s on s.measure_id = c.measure_id and s.kind = $5"
+        " from unnest($1::text::text[], $2::text::text[], $3::text::date[], $4::text::date[]) with ordinality"
+        " as c(subject, measure_id, since, until, n) join slice s on s.measure_id = c.measure_id and s.kind = $5"
         " and s.subject = c.subject and s.day >= c.since and s.day < c.until group by 1",
-        *columns(asked, 4),
+        parts,
+        said,
         kind,
     )
-    return _found(cells, {r["n"]: Number(r["value"], r["facts"]) for r in rows})
 
 
-async def _from_keys(conn: Connection, kind: str, cells: Sequence[Cell]) -> dict[Cell, Number]:
+async def _from_keys(conn: Connection, kind: str, parts: Sequence[_Part]) -> None:
     """The keys that entered the window's period on its days until the as-of day."""
-    if not cells:
-        return {}
     entered = " ".join(f"when '{grain}' then s.{name}" for grain, name in ENTERED.items())
-    asked = [
-        (k.id, c.measure.at_least, c.subject, c.window.start, c.window.end, c.window.grain or "day")
-        for c in cells
-        if (k := c.measure.key_set)
+    said = [
+        (k.id, p.measure.at_least, p.window.start, p.window.end, p.window.grain or "day")
+        for p in parts
+        if (k := p.measure.key_set)
     ]
-    rows = await conn.fetch(
+    await _fill(
+        conn,
         f"select c.n, sum(case c.grain {entered} end)::numeric as value, sum(s.facts)::bigint as facts"
-        " from unnest($1::text[], $2::int[], $3::text[], $4::date[], $5::date[], $6::text[]) with ordinality"
-        " as c(set_id, at_least, subject, since, until, grain, n)"
+        " from unnest($1::text::text[], $2::text::text[], $3::text::int[], $4::text::date[], $5::text::date[],"
+        " $6::text::text[]) with ordinality as c(subject, set_id, at_least, since, until, grain, n)"
         " join key_slice s on s.set_id = c.set_id and s.at_least = c.at_least and s.kind = $7"
         " and s.subject = c.subject and s.day >= c.since and s.day < c.until group by 1",
-        *columns(asked, 6),
+        parts,
+        said,
         kind,
     )
-    return _found(cells, {r["n"]: Number(r["value"], r["facts"]) for r in rows})
 
 
-async def _from_facts(
-    conn: Connection, measure: Measure, asked: Asked, cells: Sequence[Cell], kept: Kept
-) -> dict[Cell, Number]:
-    return _found(cells, {n: number for n, _, number in await _measured(conn, measure, asked, cells, kept)})
+async def _fill(
+    conn: Connection, query: str, parts: Sequence[_Part], said: Sequence[tuple[Any, ...]], kind: str
+) -> None:
+    """A row of the query's arrays for each subject of each part: the subject, then what is ``said`` of the part."""
+    cells = [(subject, what, p.numbers) for p, what in zip(parts, said, strict=True) for subject in p.subjects]
+    if not cells:
+        return
+    rows = await conn.fetch(query, *literals([(c[0], *c[1]) for c in cells], 1 + len(said[0])), kind)
+    for n, value, facts in rows:
+        subject, _, numbers = cells[n - 1]
+        numbers[subject] = Number(value, facts)
 
 
 async def _measured(
@@ -164,10 +188,6 @@ async def _measured(
 def _days_kept(measure: Measure, kept: Kept) -> bool:
     """Whether the days of the measure's keys are kept, so that a key's first one can be looked up."""
     return measure.key_set is not None and measure.key_set.id in kept.keys
-
-
-def _found(cells: Sequence[Cell], rows: Mapping[int, Number]) -> dict[Cell, Number]:
-    return {cell: rows.get(n) or nothing(cell.measure) for n, cell in enumerate(cells, 1)}
 
 
 def nothing(measure: Measure) -> Number:

@@ -4,27 +4,32 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-from chassis.db import Connection, columns
+from msgspec import Struct
+from msgspec.structs import astuple
+
+from chassis.arrays import literals
+from chassis.db import Connection
 from services.kpi.domain.cells import BELOW
 from services.kpi.domain.fact_kinds import FACT_KINDS
 from services.kpi.domain.sight import Sight
 
 
-@dataclass(frozen=True, slots=True)
-class AnnouncedVersion:
-    """The newest announced version of a value, or the next one to announce."""
+class Candidate(Struct, frozen=True, gc=False):
+    """A value as it is now. ``facts`` stand behind it: what never was told of is told only when there are some."""
 
     kpi: str
-    kind: str
     subject: str
     grain: str
     period_from: dt.date
     definition_version: int
-    version: int
     value: str | None
     reason: str
+    facts: int
+
+
+Name = tuple[str, str, str, dt.date]
+"""What names a value of a kind of subject: KPI, subject, grain, and the period's first day."""
 
 
 async def subjects(
@@ -75,38 +80,41 @@ with recursive t as (
 _TERRITORIES = " union ".join(_territories(kind.table) for kind in FACT_KINDS.values())
 
 
-async def announced(conn: Connection, keys: Sequence[AnnouncedVersion]) -> dict[tuple[str, ...], AnnouncedVersion]:
-    """The versions announced so far of these values, by (kpi, kind, subject, grain, period)."""
-    rows = await conn.fetch(
-        "select kpi, kind, subject, grain, period_from, definition_version, version, value, reason"
-        " from announced_value join unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::date[])"
-        " as k(kpi, kind, subject, grain, period_from) using (kpi, kind, subject, grain, period_from)",
-        *columns([(k.kpi, k.kind, k.subject, k.grain, k.period_from) for k in keys], 5),
-    )
-    return {identity(v): v for r in rows if (v := AnnouncedVersion(*r.values()))}
+async def tell(conn: Connection, kind: str, candidates: Sequence[Candidate], now: dt.datetime) -> dict[Name, int]:
+    """Take those for told that differ from what was told last; their new versions. Needs marks.alone."""
+    versions: dict[Name, int] = {}
+    for query, some in (
+        (_TELL, [c for c in candidates if c.facts]),
+        (_TELL_AGAIN, [c for c in candidates if not c.facts]),
+    ):
+        if some:
+            rows = await conn.fetch(query, *literals([astuple(c)[:-1] for c in some], 7), kind, now)
+            versions |= {(kpi, subject, grain, since): version for kpi, subject, grain, since, version in rows}
+    return versions
 
 
-def identity(v: AnnouncedVersion) -> tuple[str, ...]:
-    """What names a value, whatever its version."""
-    return v.kpi, v.kind, v.subject, v.grain, v.period_from.isoformat()
-
-
-async def save_announced(conn: Connection, versions: Sequence[AnnouncedVersion], now: dt.datetime) -> None:
-    """Replace the newest announced versions."""
-    rows = [
-        (v.kpi, v.kind, v.subject, v.grain, v.period_from, v.definition_version, v.version, v.value, v.reason)
-        for v in versions
-    ]
-    await conn.execute(
-        "insert into announced_value (kpi, kind, subject, grain, period_from, definition_version, version, value,"
-        " reason, announced_at) select *, $10::timestamptz from unnest($1::text[], $2::text[], $3::text[],"
-        " $4::text[], $5::date[], $6::int[], $7::int[], $8::text[], $9::text[])"
-        " on conflict (kpi, kind, subject, grain, period_from) do update set definition_version ="
-        " excluded.definition_version, version = excluded.version, value = excluded.value, reason = excluded.reason,"
-        " announced_at = excluded.announced_at",
-        *columns(rows, 9),
-        now,
-    )
+_GIVEN = (
+    "unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::date[], $5::text::int[],"
+    " $6::text::text[], $7::text::text[]) as g(kpi, subject, grain, period_from, definition_version, value, reason)"
+)
+_TOLD = "returning a.kpi, a.subject, a.grain, a.period_from, a.version"
+_TELL = (
+    "insert into announced_value as a"
+    " (kpi, kind, subject, grain, period_from, definition_version, version, value, reason, announced_at)"
+    f" select kpi, $8, subject, grain, period_from, definition_version, 1, value, reason, $9 from {_GIVEN}"
+    " on conflict (kpi, kind, subject, grain, period_from) do update set definition_version ="
+    " excluded.definition_version, version = a.version + 1, value = excluded.value, reason = excluded.reason,"
+    " announced_at = excluded.announced_at"
+    " where (a.value, a.definition_version) is distinct from (excluded.value, excluded.definition_version)"
+    f" {_TOLD}"
+)
+_TELL_AGAIN = (
+    "update announced_value a set definition_version = g.definition_version, version = a.version + 1, value = g.value,"
+    f" reason = g.reason, announced_at = $9 from {_GIVEN}"
+    " where (a.kpi, a.kind, a.subject, a.grain, a.period_from) = (g.kpi, $8, g.subject, g.grain, g.period_from)"
+    " and (a.value, a.definition_version) is distinct from (g.value, g.definition_version)"
+    f" {_TOLD}"
+)
 
 
 async def as_of(conn: Connection) -> dt.datetime | None:

@@ -91,7 +91,7 @@ async def tables(conn: Connection) -> list[Any]:
     facts = [f"select * from {kind.table} order by object_id, entry, line" for kind in FACT_KINDS.values()]
     queries = (
         *facts,
-        "select measure_id, kind, subject, day, partition, value, facts from slice order by 1, 2, 3, 4, 5",
+        "select measure_id, kind, subject, day, slot, value, facts from slice order by 1, 2, 3, 4, 5",
         "select * from key_day order by 1, 2, 3, 4, 5",
         "select * from key_slice order by 1, 2, 3, 4, 5",
         "select pair, object, content from seen union select pair, object, content from repeated_id order by 1, 2",

@@ -88,16 +88,16 @@ def stories(draw: st.DrawFn) -> Story:
 
 async def take(conn: Connection, kept: Kept, shift: int, before: Objects, batch: Objects) -> None:
     """Put a batch of objects in the place of what they were, as the handler of events does."""
-    overs = sorted({over for over, _ in batch})
+    overs, slot = sorted({over for over, _ in batch}), len(before) % 2
     for over in overs:
         partition = {o: n % 2 for n, o in enumerate(["o1", "o2", "o3", "o4"])}
         mine = {key: made for key, made in batch.items() if key[0] == over}
         gone = [change(f, partition[f.object_id], 0) for key in mine for f in before.get(key, [])]
         fresh = [change(f, partition[f.object_id], 0) for made in mine.values() for f in made]
         if gone:
-            await facts.remove(conn, over, gone, kept)
+            await facts.remove(conn, over, gone, kept, slot)
         if fresh:
-            await facts.add(conn, over, fresh, kept)
+            await facts.add(conn, over, fresh, kept, slot)
         await keys.lock(conn)
         await facts.take_keys(conn, over, gone, fresh, kept, shift)
     await slices.sweep(conn)

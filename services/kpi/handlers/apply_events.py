@@ -53,7 +53,7 @@ async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneIn
     tallies = Tallies(zone)
     news = await _first_of_their_identity(conn, arrivals, tallies)
     if not news:
-        await save_tallies(conn, tallies, records)
+        await save_tallies(conn, tallies)
         return
     await directory.lock_shared(conn)
     touched = await _learn(conn, news, tallies)
@@ -64,7 +64,7 @@ async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneIn
     gone, fresh = changes(await in_reporting_currency(conn, known.currency, replaced))
     await fold(conn, gone, fresh, known)
     await _wait(conn, touched, standing, tallies)
-    await save_tallies(conn, tallies, records)
+    await save_tallies(conn, tallies)
     await take_keys(conn, gone, fresh, known)
 
 

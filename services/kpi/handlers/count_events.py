@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from chassis.bus import Record
 from chassis.db import Connection
-from services.kpi.domain.objects import OF_EVENT
 from services.kpi.domain.quality import Tallies
-from services.kpi.store import event_counts
+from services.kpi.store import event_counts, slots
 from services.kpi.translate import read_door_count
 
 
@@ -17,11 +16,6 @@ async def apply_door_counts(conn: Connection, records: Sequence[Record]) -> None
     await event_counts.save_door(conn, [read_door_count(record) for record in records])
 
 
-async def save_tallies(conn: Connection, tallies: Tallies, records: Iterable[Record]) -> None:
-    """Add what a batch comes to; ``records``: the whole batch, which says what this reader has in hand."""
-    lowest: dict[str, int] = {}
-    for record in records:
-        topic, number = record.partition
-        lowest[topic] = min(number, lowest.get(topic, number))
-    slots = {type_: lowest[kind.topic] for type_, kind in OF_EVENT.items() if kind.topic in lowest}
-    await event_counts.add(conn, tallies.rows(), slots)
+async def save_tallies(conn: Connection, tallies: Tallies) -> None:
+    """Add what a batch comes to."""
+    await event_counts.add(conn, tallies.rows(), await slots.take(conn))

@@ -13,7 +13,7 @@ from services.kpi.domain.facts import REASONS
 from services.kpi.domain.faults import dependants, parse
 from services.kpi.domain.meaning import InForce, custom_of, kept_for
 from services.kpi.handlers.in_force import in_force as in_force
-from services.kpi.store import definitions, directory, keys, slices
+from services.kpi.store import definitions, directory, keys, slices, slots
 
 DEFINITIONS_MAX = 500
 _RECOMPUTE = REASONS.index("recompute")
@@ -54,9 +54,10 @@ def checked(key: str, body: Mapping[str, Any], before: InForce) -> Definition:
 
 async def _keep(conn: Connection, before: InForce, after: InForce) -> None:
     """Make the slices and key sets that are new, and forget those that no definition needs any more."""
+    slot = await slots.take(conn)
     for family, measures in after.kept.slices.items():
         if new := [m for m in measures if m.id not in before.kept.measure_ids]:
-            await slices.make(conn, family, new)
+            await slices.make(conn, family, new, slot)
     await slices.keep_only(conn, after.kept.measure_ids)
     if before.kept.keys == after.kept.keys:
         return

@@ -10,7 +10,7 @@ from msgspec import Struct
 from chassis.db import Connection
 from services.kpi.domain.facts import Fact
 from services.kpi.domain.meaning import InForce
-from services.kpi.store import facts, keys, slices
+from services.kpi.store import facts, keys, slices, slots
 from services.kpi.store.facts import Change, change
 from services.kpi.store.histories import ObjectKey
 
@@ -48,10 +48,11 @@ def _kinds_that_stay(before: Sequence[Fact], after: Sequence[Fact]) -> set[str]:
 
 async def fold(conn: Connection, gone: Changes, fresh: Changes, known: InForce) -> None:
     """Take facts away and add others, with what they give to the slices."""
+    slot = await slots.take(conn)
     for over in sorted(gone):
-        await facts.remove(conn, over, gone[over], known.kept)
+        await facts.remove(conn, over, gone[over], known.kept, slot)
     for over in sorted(fresh):
-        await facts.add(conn, over, fresh[over], known.kept)
+        await facts.add(conn, over, fresh[over], known.kept, slot)
     if gone:
         await slices.sweep(conn)
 

@@ -38,12 +38,12 @@ class Waiting(NamedTuple):
     rep_ids: Sequence[str]
 
 
-async def add(conn: Connection, rows: Mapping[Place, Tally], slots: Mapping[str, int]) -> None:
-    """Add to the counts, given in the order of places; ``slots``: the slot to write to, per event type."""
+async def add(conn: Connection, rows: Mapping[Place, Tally], slot: int) -> None:
+    """Add to the counts, given in the order of places. ``slot``: see store.slots."""
     if not rows:
         return
     ids = await streams(conn, {(place.source, place.type) for place in rows})
-    values = [_row(place, tally, ids[place.source, place.type], slots[place.type]) for place, tally in rows.items()]
+    values = [_row(place, tally, ids[place.source, place.type], slot) for place, tally in rows.items()]
     picked = ", ".join(f"${n}::{type_}[]" for n, type_ in enumerate(_TYPES, 1))
     sums = ", ".join(f"{name} = nullif(coalesce(c.{name}, 0) + coalesce(excluded.{name}, 0), 0)" for name in _SPARSE)
     await conn.execute(

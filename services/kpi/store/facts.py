@@ -32,25 +32,28 @@ def change(fact: Fact, partition: int, reason: int) -> Change:
     return (*astuple(fact), partition, reason)
 
 
-async def remove(conn: Connection, over: str, changes: Sequence[Change], kept: Kept) -> None:
-    """Take facts of one kind away, and what they gave to the slices."""
+async def remove(conn: Connection, over: str, changes: Sequence[Change], kept: Kept, slot: int) -> None:
+    """Take facts of one kind away, and what they gave to the slices. ``slot``: see store.slots."""
     kind, slices = FACT_KINDS[over], kept.of(over).slices
     names = len(KEY_COLUMNS)
     params = Params(literals([(*c[:names], c[-1]) for c in changes], names + 1))
     query = f"with gone as ({deletion(kind)})"
-    fold = folding(slices, params, "gone f", "f.reason", -1, current_traceparent()) if slices else "select from gone"
-    await conn.execute(f"{query}{', ' if slices else ' '}{fold}", *params)
+    if not slices:
+        await conn.execute(f"{query} select from gone", *params)
+        return
+    fold = folding(slices, params, "gone f", "f.reason", -1, slot, current_traceparent())
+    await conn.execute(f"{query}, {fold}", *params)
 
 
-async def add(conn: Connection, over: str, changes: Sequence[Change], kept: Kept) -> None:
-    """Add facts of one kind, and what they give to the slices."""
+async def add(conn: Connection, over: str, changes: Sequence[Change], kept: Kept, slot: int) -> None:
+    """Add facts of one kind, and what they give to the slices. ``slot``: see store.slots."""
     kind, slices = FACT_KINDS[over], kept.of(over).slices
     params = _rows(over, changes, [1] * len(changes))
     query = f"with given as ({given(kind)})"
     if not slices:
         await conn.execute(f"{query} {insertion(kind)}", *params)
         return
-    fold = folding(slices, params, "given f", "f.reason", 1, current_traceparent())
+    fold = folding(slices, params, "given f", "f.reason", 1, slot, current_traceparent())
     await conn.execute(f"{query}, fresh as ({insertion(kind)}), {fold}", *params)
 
 
@@ -66,11 +69,11 @@ async def take_keys(
 
 
 async def refold(
-    conn: Connection, over: str, object_ids: Sequence[str], kept: Kept, shift: int, reason: int, sign: int
+    conn: Connection, over: str, object_ids: Sequence[str], kept: Kept, shift: int, reason: int, sign: int, slot: int
 ) -> None:
     """Add (sign 1) or take away (sign -1) what the facts of these objects give, as spans are now.
 
-    Needs the lock of store.keys.
+    Needs the lock of store.keys. ``slot``: see store.slots.
     """
     if not object_ids:
         return
@@ -78,7 +81,7 @@ async def refold(
     source = f"unnest($1::text[]) as t(object_id) join {table} f using (object_id)"
     if mine.slices:
         params = Params([object_ids])
-        fold = folding(mine.slices, params, source, params.add(reason, "int"), sign, current_traceparent())
+        fold = folding(mine.slices, params, source, params.add(reason, "int"), sign, slot, current_traceparent())
         await conn.execute(f"with {fold}", *params)
     for one in mine.keys.values():
         await keys.change(conn, one, shift, Params([object_ids]), "", source, str(sign))

@@ -12,17 +12,17 @@ from services.kpi.domain.slices import contributions, into_slices
 from services.kpi.domain.sql import Params, day_of, subjects_of
 
 
-async def make(conn: Connection, family: Family, measures: Sequence[Measure]) -> None:
-    """Make the slices of new measures of a family from all facts."""
+async def make(conn: Connection, family: Family, measures: Sequence[Measure], slot: int) -> None:
+    """Make the slices of new measures of a family from all facts. ``slot``: see store.slots."""
     await conn.execute("delete from slice where measure_id = any($1::text[])", [m.id for m in measures])
     params = Params()
     delta = contributions(family, measures, params)
-    await conn.execute(f"with d0 as ({delta}) {into_slices([measures], params, 1)}", *params)
+    await conn.execute(f"with d0 as ({delta}) {into_slices([measures], params, 1, slot)}", *params)
 
 
 async def sweep(conn: Connection) -> None:
-    """Remove slices that no fact stands behind any more, so that what is kept equals what would be recomputed."""
-    await conn.execute("delete from slice where facts = 0")
+    """Remove slices that say nothing any more. One with a value and no facts is the other side of other slots'."""
+    await conn.execute("delete from slice where facts = 0 and value = 0")
 
 
 async def keep_only(conn: Connection, measure_ids: Collection[str]) -> None:

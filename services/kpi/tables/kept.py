@@ -13,15 +13,15 @@ from services.kpi.tables.root import KpiTable
 
 
 class Slice(KpiTable, table=True):
-    """An additive measure of a subject on a day, per partition: no row has two writers. ``facts`` rows made it."""
+    """What lies in one slot (store.slots) of an additive measure of a subject on a day. ``facts`` rows made it."""
 
     __tablename__ = "slice"
-    __table_args__ = (Index("slice_empty", "measure_id", postgresql_where="facts = 0"),)
+    __table_args__ = (Index("slice_empty", "measure_id", postgresql_where="facts = 0 and value = 0"),)
     measure_id: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
     subject: str = Field(primary_key=True)
     day: dt.date = Field(primary_key=True)
-    partition: int = Field(primary_key=True)
+    slot: int = Field(primary_key=True)
     value: Decimal = Field(sa_type=Numeric)
     facts: int = Field(sa_type=BigInteger)
 

@@ -24,8 +24,7 @@ class EventStream(KpiTable, table=True):
 class EventCount(KpiTable, table=True):
     """What is counted of the events on the log (domain.quality.Tally), per local day of receipt.
 
-    ``rep_id`` empty: whoever it credits. ``slot``: the lowest partition that the reader had in hand, so that no row has
-    two writers. Zero is null where it is the rule.
+    ``rep_id`` empty: whoever it credits. ``slot``: see store.slots. Zero is null where it is the rule.
     """
 
     __tablename__ = "event_count"

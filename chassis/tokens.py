@@ -1,7 +1,8 @@
 """Access tokens: verified by every service for itself, and what the caller may do with one (permission × scope).
 
 ES256 JWTs of type ``at+jwt`` (RFC 9068). The ``scope`` claim holds ``permission:scope`` words, e.g.
-``kpis.read:tree``; ``person_id`` names the person behind the token, ``source`` the event source of a machine.
+``kpis.read:tree``; ``person_id`` names the person behind the token, ``source`` the event source of a machine,
+``roles`` (RFC 9068 §2.2.3.1) what may be shared with the caller; they allow nothing by themselves.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Caller:
     source: str | None
     grants: Mapping[str, Scope]
     expires_at: int
+    roles: frozenset[str] = frozenset()
 
     def scope(self, permission: str) -> Scope:
         """How far the permission reaches. Raises Problem 403 when the caller has it not at all."""
@@ -108,6 +110,7 @@ class Verifier:
             _optional_text(claims, "source"),
             parse_grants(claims["scope"]),
             claims["exp"],
+            _texts(claims, "roles"),
         )
 
     async def _key(self, kid: str) -> ECKey:
@@ -210,6 +213,11 @@ def _instant(claims: Mapping[str, Any], name: str) -> int:
 def _optional_text(claims: Mapping[str, Any], name: str) -> str | None:
     value = claims.get(name)
     return value if isinstance(value, str) and value else None
+
+
+def _texts(claims: Mapping[str, Any], name: str) -> frozenset[str]:
+    value = claims.get(name)
+    return frozenset(v for v in value if isinstance(v, str)) if isinstance(value, list) else frozenset()
 
 
 def _refused(detail: str, challenge: str = 'Bearer realm="merit", error="invalid_token"') -> Problem:

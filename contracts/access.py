@@ -19,6 +19,7 @@ PERMISSIONS: Mapping[str, str] = {
     "event_types.write": "say which fields an event must have, and declare custom ones",
     "kpis.read": "see KPI definitions and values",
     "kpis.define": "write KPI definitions",
+    "reports.define": "save reports and leaderboards",
     "data_quality.read": "see what is missing, conflicting or unresolved in the data",
     "targets.read": "see targets and their attainment",
     "targets.write": "set targets",

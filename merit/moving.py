@@ -28,7 +28,7 @@ CHUNK_LINES = 1_000
 MOVED: Mapping[str, Sequence[str]] = {
     "auth": ("person", "team", "membership", "client"),
     "ingest": ("required_fields", "custom_field", "quarantine", "quarantine_edit", "door_count", "seen"),
-    "kpi": ("definition", "draft", "rate"),
+    "kpi": ("definition", "draft", "rate", "saved"),
     "incentive": ("target", "target_version", "payee_parameter", "payee_parameter_version", "plan_version"),
 }
 """The tables that are moved, those that others refer to first. Signing keys stay: each installation has its own."""

@@ -22,15 +22,19 @@ from services.kpi.app import create_app
 from services.kpi.consumers import inboxes
 from services.kpi.domain.definitions import read
 from services.kpi.domain.faults import refs
+from services.kpi.domain.reports import Report
+from services.kpi.domain.reports import read as read_report
 from services.kpi.handlers.announce import Announcer
 from services.kpi.handlers.define import begin, publish_shipped
 from services.kpi.handlers.exchange import Restater
+from services.kpi.handlers.saved import reports
 from services.kpi.routes.asking import Deps
 from services.kpi.settings import KpiSettings
 
 SCHEMA = "kpi"
 MIGRATIONS = Path(__file__).parent / "migrations"
 SHIPPED = Path(__file__).parent / "definitions"
+REPORTS = Path(__file__).parent / "reports"
 
 
 async def build(settings: KpiSettings, *, bus: Bus, clock: Clock, verifier: Verifier) -> Service:
@@ -40,7 +44,8 @@ async def build(settings: KpiSettings, *, bus: Bus, clock: Clock, verifier: Veri
         await begin(conn, settings.fiscal_month, settings.currency)
         await publish_shipped(conn, shipped(), clock.now())
     readers = inboxes(bus, database, clock, settings.zone_info, settings.batch_records_max)
-    app = create_app(Deps(database, bus, clock, verifier, settings.zone_info, settings.currency, settings.fiscal_month))
+    zone, shelf = settings.zone_info, reports(shipped_reports())
+    app = create_app(Deps(database, bus, clock, verifier, zone, settings.currency, settings.fiscal_month, shelf))
     app.include_router(dead_letter_routes(SCHEMA, database, readers))
     loops = {
         "worker": process.together(*(r.run for r in readers), Restater(database).run),
@@ -54,6 +59,12 @@ def shipped() -> list[Mapping[str, Any]]:
     bodies = [yaml.safe_load(p.read_text(encoding="utf-8")) for p in sorted(SHIPPED.glob("*.yaml"))]
     by_key = {body["key"]: body for body in bodies}
     return [by_key[key] for key in TopologicalSorter({k: refs(read(b)) for k, b in by_key.items()}).static_order()]
+
+
+def shipped_reports() -> dict[str, Report]:
+    """The reports that come with Merit, by their ids: the names of their files."""
+    files = sorted(REPORTS.glob("*.yaml"))
+    return {p.stem: read_report(yaml.safe_load(p.read_text(encoding="utf-8")), Report) for p in files}
 
 
 if __name__ == "__main__":

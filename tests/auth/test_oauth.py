@@ -80,6 +80,7 @@ async def test_what_is_in_a_token(auth: Any, admin: str) -> None:
         "client_id": "importer",
         "iat": now,
         "exp": now + 600,
+        "roles": ["integration"],
         "source": source,
     }
 

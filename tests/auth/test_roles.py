@@ -38,7 +38,8 @@ READ_AND_WRITE = {  # per row the permissions to read and to write; payee parame
     "dead letters, replay, traces, operations": (("operations.read",), ("operations.write",)),
     "audit log": (("audit.read",), ()),
 }
-MEANING = {  # a cell → how far reading and writing reach; splitting targets and reports are other permissions to come
+SAVES_REPORTS = {"reports, tree": "tree", "all": "all"}  # what "define KPIs, reports" says of reports
+MEANING = {  # a cell → how far reading and writing reach; splitting targets is another permission to come
     "": (None, None),
     "own": ("own", None),
     "tree": ("tree", None),
@@ -77,9 +78,17 @@ def test_each_cell_is_what_the_role_may(row: str, role: str, cell: str) -> None:
     assert (set(reads) <= granted) == (cell == "as granted") or not reads
 
 
+@pytest.mark.parametrize(
+    ("role", "cell"), [(role, cell) for row, role, cell in cells() if row.startswith("define KPIs")]
+)
+def test_who_saves_reports(role: str, cell: str) -> None:
+    assert ROLES[role].get("reports.define") == SAVES_REPORTS.get(cell)
+
+
 def test_the_table_speaks_of_every_role_and_permission() -> None:
     assert {role for _, role, _ in cells()} == set(ROLES)
     told = {permission for both in READ_AND_WRITE.values() for group in both for permission in group}
+    told.add("reports.define")
     assert told == set(PERMISSIONS)
     assert {p for grants in ROLES.values() for p in grants} <= told
 

@@ -17,8 +17,8 @@ from chassis import db
 ROOMS = {"__init__", "__main__", "settings", "app", "routes", "consumers", "handlers", "translate", "store", "tables"}
 ROOMS |= {"domain", "migrations", "README"}
 MUST = {"__init__", "__main__", "settings", "app", "routes", "handlers", "store", "tables", "domain", "migrations"}
-DATA = {"kpi": {"definitions"}}
-"""What a service ships as data beside its rooms: kpi's definitions out of the box are read, not imported."""
+DATA = {"kpi": {"definitions", "reports"}}
+"""What a service ships as data beside its rooms: kpi's definitions and reports are read, not imported."""
 
 
 def test_a_service_has_the_rooms_that_every_service_has(service):

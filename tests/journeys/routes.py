@@ -15,6 +15,7 @@ READS_PEOPLE = {MANAGER, ANALYST, COMPENSATION, FINANCE, ADMIN, AUDITOR}
 READS_EVENTS = {ANALYST, ADMIN, AUDITOR, INTEGRATION}
 EDITS_EVENTS = {ADMIN, INTEGRATION}
 DEFINES_KPIS = {ANALYST, COMPENSATION}
+SAVES_REPORTS = {MANAGER, ANALYST}
 OPERATES = {ADMIN, AUDITOR}
 EVERYBODY = {*ROLES, None}
 SPAN = {"from": "2011-01-01", "to": "2015-01-01"}
@@ -64,6 +65,20 @@ ROUTES = [
     Route("DELETE", "/v1/kpis/{key}/draft", DEFINES_KPIS, place={"key": "unknown"}),
     Route("POST", "/v1/kpis/{key}/preview", DEFINES_KPIS, place={"key": "sales_amount"}),
     Route("GET", "/v1/kpis/{key}/values", READS_KPIS, {"subject_kind": "rep", **SPAN}, place={"key": "sales_amount"}),
+    Route(
+        "GET",
+        "/v1/kpis/{key}/facts",
+        READS_KPIS,
+        {"subject_kind": "company", "subject": "unknown", **SPAN},
+        place={"key": "unknown"},
+    ),
+    Route("GET", "/v1/reports", READS_KPIS),
+    Route("POST", "/v1/reports", SAVES_REPORTS),
+    Route("POST", "/v1/reports/run", READS_KPIS),
+    Route("GET", "/v1/reports/{id}", READS_KPIS, place={"id": "monthly_sales"}),
+    Route("PUT", "/v1/reports/{id}", SAVES_REPORTS, place={"id": "monthly_sales"}),
+    Route("DELETE", "/v1/reports/{id}", SAVES_REPORTS, place={"id": "unknown"}),
+    Route("GET", "/v1/reports/{id}/result", READS_KPIS, place={"id": "year_over_year"}),
     Route("POST", "/v1/rates", {COMPENSATION, FINANCE}),
     Route("GET", "/v1/rates", READS_KPIS),
     Route("GET", "/v1/data-quality", READS_KPIS, {"kind": "waiting"}),

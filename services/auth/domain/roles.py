@@ -19,8 +19,16 @@ def _grants(scope: Scope, *permissions: str) -> dict[str, Scope]:
 
 ROLES: Mapping[str, Grants] = {
     "rep": _grants("own", *_READS_NUMBERS, *_READS_PAY),
-    "manager": _grants("tree", *_READS_NUMBERS, *_READS_PAY, "people.read"),
-    "analyst": _grants("all", *_READS_NUMBERS, "kpis.define", "people.read", "quarantine.read", "event_types.read"),
+    "manager": _grants("tree", *_READS_NUMBERS, *_READS_PAY, "reports.define", "people.read"),
+    "analyst": _grants(
+        "all",
+        *_READS_NUMBERS,
+        "kpis.define",
+        "reports.define",
+        "people.read",
+        "quarantine.read",
+        "event_types.read",
+    ),
     "compensation": _grants(
         "all",
         *_READS_NUMBERS,

@@ -45,6 +45,7 @@ class _Bearer:
 
     subject: str
     grants: Grants
+    roles: Sequence[str]
     person_id: str | None = None
     source: str | None = None
 
@@ -62,7 +63,7 @@ async def exchange(auth: Auth, client_id: str, secret: str, wanted: str | None) 
     client = found[0]
     if client.person_id is not None and not (person and person.active):
         raise OAuthError("invalid_client", "the client or its secret is not right")
-    bearer = _Bearer(client.client_id, _narrowed(client.grants, wanted), client.person_id, client.source)
+    bearer = _Bearer(client.client_id, _narrowed(client.grants, wanted), client.roles, client.person_id, client.source)
     async with auth.database.transaction(readonly=True) as conn:
         return await _sign(conn, auth.clock, auth.issuer, bearer)
 
@@ -90,9 +91,8 @@ async def issue(
             roles = roles or list(person.roles)
         if not roles:
             raise CannotIssue(f"the person {person_id!r} has no role" if person_id else "name a person or a role")
-        return await _sign(
-            conn, clock, issuer, _Bearer(person_id or f"role:{role}", _allowed(roles), person_id, source)
-        )
+        bearer = _Bearer(person_id or f"role:{role}", _allowed(roles), roles, person_id, source)
+        return await _sign(conn, clock, issuer, bearer)
 
 
 def _allowed(roles: Sequence[str]) -> Grants:
@@ -129,6 +129,7 @@ async def _sign(conn: Connection, clock: Clock, issuer: str, bearer: _Bearer) ->
         "exp": now + TOKEN_SECONDS_MAX,
         "jti": clock.new_id(),
         "scope": scope,
+        "roles": list(bearer.roles),
     }
     named = {"person_id": bearer.person_id, "source": bearer.source}
     claims |= {name: value for name, value in named.items() if value is not None}

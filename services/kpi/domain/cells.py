@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from services.kpi.domain.fact_kinds import FactKind
 from services.kpi.domain.measures import Measure
 from services.kpi.domain.sight import Sight
 from services.kpi.domain.sql import Params, amount_of, column, day_of, matches, membership_day
@@ -44,7 +45,8 @@ def measured(measure: Measure, asked: Asked, params: Params, kept_keys: bool = F
 def behind(measure: Measure, asked: Asked, params: Params, after: str, limit: str, kept_keys: bool = False) -> str:
     """The facts that a measure counts in the one cell, each entry of an object once, by day, object and entry.
 
-    Columns ``day, object_id, entry, value`` (of the measure's field), ``rep_ids, customer_id, territory``.
+    Columns ``day, object_id, entry, value`` (of the measure's field), ``rep_ids, customer_id, territory, fields`` (a
+    JSON object of the kind's own: what is split among credits, as far as they are the subject's and in sight).
     ``after``: a row expression of (day, object_id, entry), to begin behind it.
     """
     family = measure.family
@@ -53,16 +55,32 @@ def behind(measure: Measure, asked: Asked, params: Params, after: str, limit: st
     if measure.aggregate.measure in _OF_KEYS and field is not None:
         value = f"max(({column(measure.fields, field, params)})::text)"
     else:
-        value = f"({amount_of(measure, params)})::text" if field else "null"
+        value = f"trim_scale({amount_of(measure, params)})::text" if field else "null"
     rows = _with_keys if measure.aggregate.measure in _OF_KEYS else _facts
     facts = rows(measure, asked, params, kept_keys)
     place = f'({day}, f.object_id collate "C", f.entry collate "C")'
     return (
         f"select {day} as day, f.object_id, f.entry, {value} as value,"
         " array_remove(array_agg(distinct f.rep_id), null) as rep_ids, max(f.customer_id) as customer_id,"
-        f" max(f.territory) as territory {facts} and {place} > {after}"
+        f" max(f.territory) as territory, {_own(measure)} as fields {facts} and {place} > {after}"
         f' group by {day}, {_ENTRY} order by {day}, f.object_id collate "C", f.entry collate "C" limit {limit}'
     )
+
+
+def _own(measure: Measure) -> str:
+    """The fields of one (object, entry) that only its kind of fact has, and its attributes; decimals as texts."""
+    kind = measure.fields.kind
+    pairs = [f"'{name}', {_of_entry(kind, name)}" for name in kind.own]
+    return f"jsonb_build_object({', '.join(pairs)}, 'attributes', (array_agg(f.attributes))[1])::text"
+
+
+def _of_entry(kind: FactKind, name: str) -> str:
+    match kind.own[name]:
+        case "decimal":
+            return f"trim_scale({'sum' if name in kind.split else 'max'}(f.{name}))::text"
+        case "boolean":
+            return f"bool_or(f.{name})"
+    return f"max(f.{name})"
 
 
 _ENTRY = "f.object_id, f.entry"

@@ -161,11 +161,11 @@ def read(body: Any) -> Definition:
     try:
         return msgspec.convert(body, Definition)
     except msgspec.ValidationError as error:
-        raise BadDefinition([_shape_fault(str(error))]) from error
+        raise BadDefinition([shape_fault(str(error))]) from error
 
 
-def _shape_fault(text: str) -> Fault:
-    """The validator's one sentence, with its place as a pointer and in words for someone who writes definitions."""
+def shape_fault(text: str) -> Fault:
+    """msgspec's one sentence, with its place as a pointer and in words for someone who writes definitions."""
     said, _, path = text.partition(" - at `$")
     where = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
     name = where.rpartition("/")[2]

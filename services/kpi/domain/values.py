@@ -105,6 +105,22 @@ def attainment(actual: Value, target: Decimal) -> Value:
     return _ratio(actual, Value(plain(target), target), "the target is zero")
 
 
+class Change(Struct, frozen=True, gc=False):
+    """What a value is compared with, and the difference; ``relative`` is a part of it: 0.5 is 50 % more."""
+
+    before: Value | None
+    change: str | None
+    relative: str | None
+
+
+def change(now: Value, before: Value | None) -> Change:
+    """From the value before to the one now: exact where the decimals end, a part at 6 places half away from zero."""
+    current, prior = now.exact, before.exact if before else None
+    if current is None or prior is None:
+        return Change(before, None, None)
+    return Change(before, shown(current - prior), rounded((current - prior) / abs(prior)) if prior else None)
+
+
 def plain(number: Decimal) -> str:
     """Exact, without an exponent and without trailing zeros; zero is ``0``."""
     text = format(number, "f")

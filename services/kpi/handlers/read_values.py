@@ -1,4 +1,4 @@
-"""KPIs' values over windows, for the subjects that the caller may see, and the facts behind a value."""
+"""KPIs' values over windows, for the subjects that the caller may see."""
 
 from __future__ import annotations
 
@@ -12,17 +12,15 @@ from chassis.db import Connection
 from services.kpi.domain.cells import Asked
 from services.kpi.domain.conditions import Condition
 from services.kpi.domain.definitions import Compare, Published
-from services.kpi.domain.errors import BadQuestion, SubjectNotFound
+from services.kpi.domain.errors import SubjectNotFound
 from services.kpi.domain.meaning import InForce
 from services.kpi.domain.measures import Term, measures_of
 from services.kpi.domain.narrowing import check_split, narrowed
 from services.kpi.domain.periods import Window, preceding, year_before
 from services.kpi.domain.sight import ALL, Sight
-from services.kpi.domain.values import leaves
 from services.kpi.handlers.compute import Answer, Pair, compute, compute_grouped
 from services.kpi.handlers.in_force import in_force
-from services.kpi.store import measures, quality, values
-from services.kpi.store.measures import Behind, Cell
+from services.kpi.store import quality, values
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,18 +66,6 @@ class Page:
     completeness: Completeness | None
 
 
-@dataclass(frozen=True, slots=True)
-class Drill:
-    """A part of a value, by its name (``value``, ``numerator``, ``sales_growth/prior`` ...), and the facts behind it.
-
-    ``parts``: the names of all parts that the value has.
-    """
-
-    part: str
-    parts: Sequence[str]
-    facts: Sequence[Behind]
-
-
 async def read_values(conn: Connection, key: str, asked: Question, sight: Sight, after: str, limit: int) -> Page:
     """Answer a question. Raises KpiNotFound; SubjectNotFound for a subject that is none or not the caller's to see.
 
@@ -89,7 +75,7 @@ async def read_values(conn: Connection, key: str, asked: Question, sight: Sight,
     published = known.version_of(key)
     subjects, next_cursor = await subjects_in_sight(conn, asked, sight, after, limit)
     pairs = [(s, w) for s in subjects for w in asked.windows]
-    answers = await _compared(conn, known, key, asked, pairs, sight)
+    answers = await compared(conn, known, key, asked, pairs, sight)
     alive = {a.subject for a in answers if a.facts} if asked.subjects is None else set(subjects)
     shown = [a for a in answers if a.subject in alive]
     complete = await _completeness(conn, known.terms[key], asked, sight) if asked.completeness else None
@@ -117,11 +103,16 @@ async def _completeness(conn: Connection, term: Term, asked: Question, sight: Si
     )
 
 
-async def _compared(
+def asked_term(known: InForce, key: str, asked: Question) -> Term:
+    """What the KPI means here: of only those facts that the question picks. Raises BadDefinition."""
+    return known.terms[key] if asked.where is None else narrowed(known.terms[key], asked.where, known.custom)
+
+
+async def compared(
     conn: Connection, known: InForce, key: str, asked: Question, pairs: Sequence[Pair], sight: Sight
 ) -> list[Answer]:
     """The answers, beside each what it is compared with, if asked so; what is compared with is never cut."""
-    term = known.terms[key] if asked.where is None else narrowed(known.terms[key], asked.where, known.custom)
+    term = asked_term(known, key, asked)
     check_split(term, asked.by, known.custom)
     here = Asked(asked.kind, sight, asked.by)
     answers = await _split(conn, known, here, term, pairs, asked.as_of)
@@ -154,32 +145,3 @@ async def value(
 ) -> list[Answer]:
     """A published KPI over (subject, window) pairs, in their order: what reads and attainment share."""
     return await _split(conn, known, Asked(kind, sight), known.terms[key], pairs, as_of)
-
-
-async def facts_behind(
-    conn: Connection,
-    key: str,
-    part: str | None,
-    asked: Question,
-    sight: Sight,
-    after: Sequence[str],
-    limit: int,
-) -> Drill:
-    """The facts behind one value: of one subject over one window. ``part`` None: its first.
-
-    ``after``: day, object and entry of the last one seen. Raises KpiNotFound, SubjectNotFound, and BadQuestion for a
-    part that the value has not.
-    """
-    known = await in_force(conn)
-    known.version_of(key)
-    (subject,), (window,) = asked.subjects or (), asked.windows
-    if not await values.subjects(conn, asked.kind, sight, [subject], "", 1):
-        raise SubjectNotFound(f"no such {asked.kind}: {subject}")
-    parts = {name: (measure, over) for name, measure, over in leaves(known.terms[key], window)}
-    if part is not None and part not in parts:
-        raise BadQuestion(f"{key} has no part {part!r}, only {', '.join(parts)}")
-    name = part or next(iter(parts))
-    measure, over = parts[name]
-    cell = Cell(measure, subject, over.cut(asked.as_of))
-    found = await measures.facts_behind(conn, Asked(asked.kind, sight), cell, known.kept, after, limit)
-    return Drill(name, list(parts), found)

@@ -8,7 +8,9 @@ from chassis.patience import TooSlow
 from services.kpi.domain.definitions import BadDefinition
 from services.kpi.domain.errors import BadQuestion, DraftChanged, DraftNotFound, KpiNotFound, NotYet, SubjectNotFound
 from services.kpi.domain.periods import BadPeriod
-from services.kpi.routes import definitions, drafts, quality, quality_table, rates, targets, values
+from services.kpi.domain.saved import CannotWork, Changed, KeyReused, NotFound, NotYours, ShippedStays
+from services.kpi.handlers.run_report import TooManyLines
+from services.kpi.routes import definitions, drafts, facts, quality, quality_table, rates, reports, targets, values
 
 ERROR_STATUS: dict[type[Exception], int] = {
     KpiNotFound: 404,
@@ -20,8 +22,15 @@ ERROR_STATUS: dict[type[Exception], int] = {
     BadQuestion: 422,
     TooSlow: 422,
     NotYet: 503,
+    NotFound: 404,
+    NotYours: 403,
+    ShippedStays: 409,
+    Changed: 412,
+    CannotWork: 422,
+    KeyReused: 422,
+    TooManyLines: 422,
 }
 
 router = APIRouter()
-for part in (definitions, drafts, values, targets, quality, quality_table, rates):
+for part in (definitions, drafts, values, facts, targets, quality, quality_table, rates, reports):
     router.include_router(part.router)

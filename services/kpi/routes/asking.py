@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 from zoneinfo import ZoneInfo
 
@@ -17,9 +18,12 @@ from chassis.inbox import wait_until
 from chassis.tokens import Caller, Verifier
 from contracts.topics import CRM_SALES, CRM_SERVICE
 from services.kpi.domain.errors import BadQuestion, NotYet
+from services.kpi.domain.reports import Report
 from services.kpi.domain.sight import Sight
+from services.kpi.handlers.saved import Shelf, reports
 
 LIMIT_DEFAULT, LIMIT_MAX = 50, 200
+RESULTS_AT_ONCE_MAX = 2
 PARTITIONS = {topic.name: topic.partitions for topic in (CRM_SALES, CRM_SERVICE)}
 """The topics whose events count here: for the rest of a position there is nothing to wait for."""
 
@@ -35,6 +39,9 @@ class Deps:
     zone: ZoneInfo
     currency: str
     fiscal_month: int = 1
+    reports: Shelf[Report] = field(default_factory=lambda: reports({}))
+    turns: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(RESULTS_AT_ONCE_MAX))
+    """So many results of reports are made in a process at a time; values are read meanwhile."""
 
     def today(self) -> dt.date:
         """The local day that it is in the business zone: where windows end unless asked otherwise."""

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 
 from chassis.tokens import Caller, requires
 from services.kpi.domain.definitions import Draft
-from services.kpi.domain.values import rounded, shown
+from services.kpi.domain.values import change
 from services.kpi.handlers import drafts
 from services.kpi.handlers.preview import Seen, preview
 from services.kpi.handlers.read_values import Question
@@ -94,12 +94,11 @@ async def preview_kpi(
 
 def _seen(kind: str, seen: Seen) -> dict[str, Any]:
     """``difference`` is what the draft says more; ``relative`` is a part of the published value: 0.5 is 50 % more."""
-    now, before = seen.draft.value.exact, seen.published.value.exact if seen.published else None
-    difference = None if now is None or before is None else now - before
+    found = change(seen.draft.value, seen.published.value if seen.published else None)
     return value_item(kind, seen.draft) | {
-        "published_value": seen.published.value.text if seen.published else None,
-        "difference": None if difference is None else shown(difference),
-        "relative": rounded(difference / abs(before)) if difference is not None and before else None,
+        "published_value": found.before.text if found.before else None,
+        "difference": found.change,
+        "relative": found.relative,
     }
 
 

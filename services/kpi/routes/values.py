@@ -11,12 +11,11 @@ from pydantic import Field
 from chassis.tokens import Caller, requires
 from services.kpi.domain.definitions import Compare
 from services.kpi.domain.narrowing import FILTER_BYTES_MAX, GROUP_FIELDS_MAX, read_filter
-from services.kpi.domain.values import rounded, shown
 from services.kpi.handlers import read_values
 from services.kpi.handlers.compute import Answer
 from services.kpi.handlers.read_values import Question
 from services.kpi.routes.asking import counted, deps_of, sight_of
-from services.kpi.routes.windows import WindowsQuery, value_item, windows_of
+from services.kpi.routes.windows import WindowsQuery, change_shown, value_item, windows_of
 
 router = APIRouter()
 CELLS_MAX = 20_000
@@ -68,16 +67,5 @@ def _answer(query: ValuesQuery, answer: Answer) -> dict[str, Any]:
     if query.group_by:
         item["group"] = dict(zip(query.group_by, answer.group, strict=True))
     if query.compare:
-        item["compare"] = _change(answer)
+        item["compare"] = change_shown(answer)
     return item
-
-
-def _change(answer: Answer) -> dict[str, Any]:
-    """What the value is compared with; ``relative`` is a part of it: 0.5 is 50 % more."""
-    now, before = answer.value.exact, answer.before.exact if answer.before else None
-    change = None if now is None or before is None else now - before
-    return {
-        "value": answer.before.text if answer.before else None,
-        "change": None if change is None else shown(change),
-        "relative": rounded(change / abs(before)) if change is not None and before else None,
-    }

@@ -8,25 +8,22 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from contracts.kpi import SubjectKind
-from services.kpi.domain.errors import BadQuestion
-from services.kpi.domain.periods import AnyGrain, Window, containing, named, split, trailing, trailing_months
-from services.kpi.domain.values import plain
+from services.kpi.domain.periods import AnyGrain, Window
+from services.kpi.domain.timing import TRAILING_DAYS_MAX, TRAILING_MONTHS_MAX, Timing, windows
+from services.kpi.domain.values import Value, change, plain
 from services.kpi.handlers.compute import Answer
 from services.kpi.routes.asking import LIMIT_MAX, PageQuery
 
-TRAILING_DAYS_MAX, TRAILING_MONTHS_MAX = 3_660, 120
+PERIOD = "such as `2026-Q1`, `2026-03`, `FY2026`, or `this_month`, `last_quarter`, `last_12_months`"
 
 
-class WindowsQuery(PageQuery):
-    """Which subjects, over which period: ``period``, or ``from`` and ``to``, or ``to_date`` (a grain), or
-    ``trailing_days``, or ``trailing_months``. A window ends at the day ``as_of`` (today)."""
+class WindowQuery(PageQuery):
+    """Over which window: ``period``, or ``from`` and ``to``, or ``to_date`` (a grain), or ``trailing_days``, or
+    ``trailing_months``. It ends at the day ``as_of`` (today). ``after``: a position to be counted first."""
 
-    subject_kind: SubjectKind
-    subject: Annotated[list[str] | None, Field(max_length=LIMIT_MAX)] = None
-    period: str | None = None
+    period: Annotated[str | None, Field(max_length=40, description=PERIOD)] = None
     since: Annotated[dt.date | None, Field(alias="from")] = None
     to: dt.date | None = None
-    grain: AnyGrain | None = None
     to_date: AnyGrain | None = None
     trailing_days: Annotated[int | None, Field(ge=1, le=TRAILING_DAYS_MAX)] = None
     trailing_months: Annotated[int | None, Field(ge=1, le=TRAILING_MONTHS_MAX)] = None
@@ -34,39 +31,51 @@ class WindowsQuery(PageQuery):
     after: Annotated[str | None, Field(max_length=2_000)] = None
 
 
-def windows_of(query: WindowsQuery, as_of: dt.date, fiscal_month: int) -> list[Window]:
+class WindowsQuery(WindowQuery):
+    """Which subjects, and by which ``grain`` a period or a range is split up."""
+
+    subject_kind: SubjectKind
+    subject: Annotated[list[str] | None, Field(max_length=LIMIT_MAX)] = None
+    grain: AnyGrain | None = None
+
+
+def windows_of(query: WindowQuery, as_of: dt.date, fiscal_month: int) -> list[Window]:
     """The windows that are asked for. Raises BadQuestion, BadPeriod."""
-    span = query.since is not None or query.to is not None
-    ways = [query.period, span or None, query.to_date, query.trailing_days, query.trailing_months]
-    if sum(way is not None for way in ways) != 1 or (query.since is None) != (query.to is None):
-        raise BadQuestion("say one of period, from and to, to_date, trailing_days, trailing_months")
-    if query.grain is not None and query.period is None and not span:
-        raise BadQuestion("to_date and the trailing windows are one window each: they have no grain")
-    if query.trailing_days is not None:
-        return [trailing(query.trailing_days, as_of)]
-    if query.trailing_months is not None:
-        return [trailing_months(query.trailing_months, as_of)]
-    if query.to_date is not None:
-        return [containing(as_of, query.to_date, fiscal_month)]
-    if query.period is not None:
-        window = named(query.period, fiscal_month)
-        return split(window.start, window.end, query.grain, fiscal_month) if query.grain else [window]
-    assert query.since is not None
-    assert query.to is not None
-    return split(query.since, query.to, query.grain, fiscal_month)
+    said = {name: getattr(query, name, None) for name in Timing.__struct_fields__}
+    return windows(Timing(**said), as_of, fiscal_month)
 
 
-def value_item(kind: str, answer: Answer) -> dict[str, Any]:
-    """A value as it is told: money and counts as exact text."""
-    value = answer.value
+def place(kind: str, subject: str, window: Window) -> dict[str, Any]:
+    """Of whom and when a value is."""
     return {
         "subject_kind": kind,
-        "subject": answer.subject,
-        "period": answer.window.name,
-        "from": answer.window.start,
-        "to": answer.window.end,
+        "subject": subject,
+        "period": window.name,
+        "from": window.start,
+        "to": window.end,
+    }
+
+
+def value_shown(value: Value) -> dict[str, Any]:
+    """A value with what it is made of: money and counts as exact text; null with its reason."""
+    return {
         "value": value.text,
         "numerator": None if value.numerator is None else plain(value.numerator),
         "denominator": None if value.denominator is None else plain(value.denominator),
         "null_reason": value.null_reason,
+    }
+
+
+def value_item(kind: str, answer: Answer) -> dict[str, Any]:
+    """A value with its place."""
+    return place(kind, answer.subject, answer.window) | value_shown(answer.value)
+
+
+def change_shown(answer: Answer) -> dict[str, Any]:
+    """What the value is compared with; ``relative`` is a part of it: 0.5 is 50 % more."""
+    found = change(answer.value, answer.before)
+    return {
+        "value": found.before.text if found.before else None,
+        "change": found.change,
+        "relative": found.relative,
     }

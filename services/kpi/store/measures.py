@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import Struct
 
 from chassis.arrays import literals
@@ -42,7 +43,10 @@ class Number(Struct, frozen=True, gc=False):
 
 @dataclass(frozen=True, slots=True)
 class Behind:
-    """A fact behind a value. ``value`` is of the measure's field, None for a count; ``rep_ids`` are those credited."""
+    """A fact behind a value. ``value`` is of the measure's field, None for a count; ``rep_ids`` are those credited.
+
+    ``fields``: what only its kind of fact has, decimals as texts, and ``attributes``.
+    """
 
     day: dt.date
     object_id: str
@@ -51,6 +55,7 @@ class Behind:
     rep_ids: Sequence[str]
     customer_id: str | None
     territory: str | None
+    fields: Mapping[str, Any]
 
 
 Numbers = Mapping[Column, Mapping[str, Number]]
@@ -112,7 +117,8 @@ async def facts_behind(
     place = [params.add(dt.date.fromisoformat(day), "date"), params.add(object_id, "text"), params.add(entry, "text")]
     at_most = params.add(limit, "int")
     query = behind(measure, asked, params, f"({', '.join(place)})", at_most, _days_kept(measure, kept))
-    return [Behind(*r.values()) for r in await conn.fetch(query, *params)]
+    rows = await conn.fetch(query, *params)
+    return [Behind(*[*list(r.values())[:-1], msgspec.json.decode(r["fields"])]) for r in rows]
 
 
 class _Part(NamedTuple):

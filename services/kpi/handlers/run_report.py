@@ -1,0 +1,116 @@
+"""The result of a report, line by line: a page of subjects at a time, out of one snapshot."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+from chassis.db import Connection
+from services.kpi.domain.conditions import Fault
+from services.kpi.domain.definitions import Published
+from services.kpi.domain.errors import KpiRefusal
+from services.kpi.domain.meaning import InForce
+from services.kpi.domain.periods import Window
+from services.kpi.domain.reports import Report, check_report
+from services.kpi.domain.saved import CannotWork
+from services.kpi.domain.sight import Sight
+from services.kpi.domain.timing import windows
+from services.kpi.handlers.compute import Answer, Pair
+from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.read_values import Question, compared
+from services.kpi.store import values
+from services.kpi.store.measures import Group
+
+LINES_MAX, VALUES_MAX = 50_000, 500_000
+"""Lines in one result, and values in them (a KPI each): what is larger is asked for in parts."""
+_CELLS, _CELLS_SPLIT = 4_000, 400
+"""About how many values are worked out at a time; split up, each may become many."""
+
+
+class TooManyLines(KpiRefusal):
+    """The result would have more than LINES_MAX lines, or VALUES_MAX values."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A subject over a window, of a group where the report is split up: an answer per KPI, None without a fact."""
+
+    subject: str
+    window: Window
+    group: Group
+    answers: Sequence[Answer | None]
+
+
+@dataclass(frozen=True)
+class Result:
+    """A report on a day: its KPIs as they are in force, and its lines, in order of subject, window and group."""
+
+    report: Report
+    kpis: Sequence[Published]
+    until: dt.date
+    as_of: dt.datetime | None
+    pages: AsyncIterator[list[Line]]
+
+
+async def check(conn: Connection, report: Report, sight: Sight, today: dt.date) -> None:
+    """Whether the report can work and names only subjects that its maker may see. Raises CannotWork."""
+    check_report(report, await in_force(conn), today)
+    asked = report.subjects or ()
+    seen = await values.subjects(conn, report.subject_kind, sight, asked, "", len(asked))
+    faults = [
+        Fault(f"/subjects/{n}", "unknown-subject", f"no such {report.subject_kind}: {subject}")
+        for n, subject in enumerate(asked)
+        if subject not in seen
+    ]
+    if faults:
+        raise CannotWork(faults)
+
+
+async def run(conn: Connection, report: Report, sight: Sight, until: dt.date) -> Result:
+    """The report with what the caller sees of it; windows end at the day ``until``.
+
+    The transaction must stay open, and keep its snapshot, until the pages are read. Raises CannotWork for what no
+    longer works (KPIs change); TooManyLines, also while the pages are read.
+    """
+    known = await in_force(conn)
+    check_report(report, known, until)
+    published = [known.version_of(key) for key in report.kpis]
+    pages = _pages(conn, known, report, sight, until)
+    return Result(report, published, until, await values.as_of(conn), pages)
+
+
+async def _pages(
+    conn: Connection, known: InForce, report: Report, sight: Sight, until: dt.date
+) -> AsyncIterator[list[Line]]:
+    over = windows(report, until, known.fiscal_month)
+    asked = Question(report.subject_kind, report.subjects, over, until, report.group_by, report.filter, report.compare)
+    every = await values.subjects(conn, report.subject_kind, sight, report.subjects, "", LINES_MAX + 1)
+    most = min(LINES_MAX, VALUES_MAX // len(report.kpis))
+    cells = _CELLS_SPLIT if report.group_by else _CELLS
+    size, lines = max(1, cells // (len(over) * len(report.kpis))), 0
+    for start in range(0, len(every), size):
+        if len(every) > LINES_MAX:
+            raise TooManyLines(f"more than {LINES_MAX} of {report.subject_kind}: name the subjects")
+        page = await _page(conn, known, report, asked, every[start : start + size], sight)
+        if (lines := lines + len(page)) > most:
+            raise TooManyLines(f"more than {most} lines: ask for fewer KPIs, subjects, periods or groups")
+        yield page
+
+
+async def _page(
+    conn: Connection, known: InForce, report: Report, asked: Question, subjects: Sequence[str], sight: Sight
+) -> list[Line]:
+    """The lines of some subjects; without asked-for ones, those that have no fact in any window are left out."""
+    pairs: list[Pair] = [(s, w) for s in subjects for w in asked.windows]
+    found: dict[tuple[str, Window, Group], list[Answer | None]] = {}
+    alive = set(report.subjects or ())
+    for n, key in enumerate(report.kpis):
+        for answer in await compared(conn, known, key, asked, pairs, sight):
+            place = found.setdefault((answer.subject, answer.window, answer.group), [None] * len(report.kpis))
+            place[n] = answer
+            if answer.facts:
+                alive.add(answer.subject)
+    order = {pair: n for n, pair in enumerate(pairs)}
+    ordered = sorted(found.items(), key=lambda i: (order[i[0][:2]], [(v is None, v or "") for v in i[0][2]]))
+    return [Line(*place, answers) for place, answers in ordered if place[0] in alive]

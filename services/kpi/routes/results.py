@@ -1,0 +1,113 @@
+"""Answering with the result of a report: out of one snapshot, in the asked format and language.
+
+A file is whole before its first byte is sent: a result that is too large is an error, never half a file; and no
+snapshot waits for a slow reader.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import os
+import re
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from typing import IO, Annotated, Any, Literal
+
+from fastapi import Request
+from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from chassis.problems import Problem
+from chassis.tokens import Caller
+from services.kpi.domain.reports import Report
+from services.kpi.domain.sheets import Language
+from services.kpi.handlers.run_report import LINES_MAX, VALUES_MAX, Result, run
+from services.kpi.routes.asking import Deps, counted, deps_of, sight_of
+from services.kpi.routes.report_files import FORMATS, ReportFile
+
+WAIT_SECONDS_MAX = 20
+CHUNK_BYTES = 64 * 1024
+RESULT: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": f"At most {LINES_MAX} lines and {VALUES_MAX} values: more are refused with `too-many-lines`.",
+        "content": {media_type: {} for media_type, _ in FORMATS.values()},
+    }
+}
+"""What a result looks like, for the API's own description."""
+
+
+class ResultQuery(BaseModel):
+    """As of which day (today), in which format and language; ``after``: a position to be counted first."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    as_of: dt.date | None = None
+    format: Annotated[Literal["json", "csv", "xlsx"] | None, Field(description="goes before `Accept`")] = None
+    language: Annotated[Language, Field(description="of the headings")] = "en"
+    after: Annotated[str | None, Field(max_length=2_000)] = None
+
+
+async def result(request: Request, report: Report, caller: Caller, query: ResultQuery, name: str) -> Response:
+    """What the caller sees of a report. Raises CannotWork, TooManyLines, NotYet."""
+    deps = deps_of(request)
+    await counted(deps, query.after)
+    ending = query.format or accepted(request.headers.get("accept", ""))
+    sight, until = sight_of(caller, "kpis.read"), query.as_of or deps.today()
+    file = tempfile.TemporaryFile()  # noqa: SIM115 the answer's stream closes it
+    try:
+        async with _turn(deps.turns), deps.database.transaction("repeatable_read", readonly=True) as conn:
+            await _write(await run(conn, report, sight, until), ending, query.language, deps, file)
+    except BaseException:
+        file.close()
+        raise
+    size = file.seek(0, os.SEEK_END)
+    headers = {"Content-Length": str(size), "Vary": "Accept"}
+    if ending != "json":
+        headers["Content-Disposition"] = f'attachment; filename="{_plain(name)}-{until}.{ending}"'
+    return StreamingResponse(_chunks(file), headers=headers, media_type=FORMATS[ending][0])
+
+
+def accepted(header: str) -> str:
+    """The format that an Accept header prefers: the first one of ours that it names, JSON where it names none."""
+    for part in header.split(","):
+        for ending, (media_type, _) in FORMATS.items():
+            if part.split(";")[0].strip().lower() == media_type.split(";")[0]:
+                return ending
+    return "json"
+
+
+async def _write(found: Result, ending: str, language: Language, deps: Deps, file: IO[bytes]) -> None:
+    writer: ReportFile = FORMATS[ending][1](found, language, deps.currency, file)
+    try:
+        async for page in found.pages:
+            await asyncio.to_thread(writer.add, page)
+    finally:
+        await asyncio.to_thread(writer.end)
+
+
+@asynccontextmanager
+async def _turn(turns: asyncio.Semaphore) -> AsyncIterator[None]:
+    """One of the turns. Raises Problem 503 where none comes free in time."""
+    try:
+        await asyncio.wait_for(turns.acquire(), WAIT_SECONDS_MAX)
+    except TimeoutError as error:
+        raise Problem(503, "busy", "enough reports are being made here already: ask again") from error
+    try:
+        yield
+    finally:
+        turns.release()
+
+
+def _chunks(file: IO[bytes]) -> Iterator[bytes]:
+    with file:
+        file.seek(0)
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def _plain(name: str) -> str:
+    """A file's name out of an id."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name) or "report"

@@ -114,18 +114,18 @@ class Driver:
         """Where everything sent so far ends."""
         return "~".join(f"{place}.{offset}" for place, offset in sorted(self.positions.items()))
 
-    async def caught_up(self) -> None:
-        """Wait until kpi and incentive have counted everything sent so far."""
+    async def caught_up(self, seconds: float = PATIENCE_SECONDS) -> None:
+        """Wait until kpi and incentive have counted everything sent so far, so long at most for each."""
         window = {"from": EVERYTHING[0], "to": EVERYTHING[1], "limit": "1"}
         for path in ("/v1/kpis/sales_amount/values", "/v1/earnings"):
             query = {"after": self.position, "limit": "1"} | (
                 window | {"subject_kind": "company"} if path.endswith("values") else {}
             )
-            await self._until_counted(path, query)
+            await self._until_counted(path, query, seconds)
 
-    async def _until_counted(self, path: str, query: dict[str, str]) -> None:
+    async def _until_counted(self, path: str, query: dict[str, str], seconds: float) -> None:
         client = await self.as_role("auditor")
-        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        deadline = asyncio.get_running_loop().time() + seconds
         while (answer := await client.get(path, params=query)).status_code == 503:
             assert asyncio.get_running_loop().time() < deadline, answer.text
         assert answer.status_code == 200, answer.text

@@ -133,7 +133,7 @@ FX_RATES = Topic(
     events={rates.RATES_SET: rates.RateTable},
     keys={rates.RATES_SET: "currency"},
     producer="kpi",
-    consumers=("other systems",),
+    consumers=("incentive", "other systems"),
     partitions=1,
     compacted=True,
 )

@@ -29,9 +29,9 @@ async def build(settings: IncentiveSettings, *, bus: Bus, clock: Clock, verifier
     readers = inboxes(bus, database, clock, settings.zone_info, settings.batch_records_max)
     loops = {
         "worker": process.together(*(reader.run for reader in readers)),
-        "relay": process.together(Settler(database, clock).run, Relay(bus, database).run),
+        "relay": process.together(Settler(database, clock, settings.currency).run, Relay(bus, database).run),
     }
-    app = create_app(Deps(database, clock, verifier))
+    app = create_app(Deps(database, clock, verifier, settings.currency))
     app.include_router(dead_letter_routes(SCHEMA, database, readers))
     return Service("incentive", app, loops, database.close)
 

@@ -58,7 +58,7 @@ class CreditRow(IncentiveTable, table=True):
     """A payee's part of an order as it stands now; exact amounts as text (domain.facts.Credit)."""
 
     __tablename__ = "credit"
-    __table_args__ = (Index("credit_payee", "payee_id", "day"),)
+    __table_args__ = (Index("credit_payee", "payee_id", "day"), Index("credit_currency", "currency", "day"))
     order_id: str = Field(primary_key=True)
     credit_id: str = Field(primary_key=True)
     payee_id: str
@@ -68,6 +68,16 @@ class CreditRow(IncentiveTable, table=True):
     gross: str
     overlay: bool
     cancelled: bool
+
+
+class RateRow(IncentiveTable, table=True):
+    """What a unit of a currency is worth in the reporting currency, from a day on until the next; kpi's newest word."""
+
+    __tablename__ = "rate"
+    currency: str = Field(primary_key=True)
+    valid_from: dt.date = Field(primary_key=True)
+    value: Decimal = Field(sa_type=Numeric)
+    version: int
 
 
 class PersonRow(IncentiveTable, table=True):

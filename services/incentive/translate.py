@@ -16,6 +16,7 @@ from contracts.directory import Person
 from contracts.envelope import Envelope, EventRef
 from contracts.incentive import LEDGER_POSTED, TARGET_SET, LedgerEntry, LedgerPosting, Target
 from contracts.order_state import Order
+from contracts.rates import RateTable
 from contracts.topics import INCENTIVE_LEDGER, TARGETS
 from services.incentive.domain.errors import Malformed
 from services.incentive.domain.facts import Cause, Credit
@@ -23,6 +24,7 @@ from services.incentive.domain.ledger import Entry
 
 SOURCE = "/merit/incentive"
 _person = msgspec.json.Decoder(Person).decode
+_rates = msgspec.json.Decoder(RateTable).decode
 
 
 def read_event(record: Record) -> tuple[Envelope, sales.OrderEvent] | None:
@@ -45,6 +47,14 @@ def read_person(record: Record) -> Person:
         return _person(envelope.decode(record.value).data)
     except msgspec.DecodeError as error:
         raise Malformed(f"no person: {error}") from error
+
+
+def read_rates(record: Record) -> RateTable:
+    """A currency's rates. Raises Malformed."""
+    try:
+        return _rates(envelope.decode(record.value).data)
+    except msgspec.DecodeError as error:
+        raise Malformed(f"no rates: {error}") from error
 
 
 def causes_of(order: Order) -> tuple[Cause, ...]:

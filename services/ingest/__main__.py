@@ -23,7 +23,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 async def build(settings: IngestSettings, *, bus: Bus, clock: Clock, verifier: Verifier) -> Service:
     """Open the database and put the service together; the log may be down. Raises DatabaseUnavailable."""
     database = await connect(settings.database_url, SCHEMA, settings.connections_max)
-    app = create_app(Deps(database, bus, clock, verifier, settings.zone_info, settings.currency))
+    app = create_app(Deps(database, bus, clock, verifier, settings.zone_info))
     relay = process.together(Teller(database, clock).run, Relay(bus, database).run)
     return Service("ingest", app, {"relay": relay}, database.close)
 

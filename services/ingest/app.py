@@ -38,7 +38,6 @@ class Deps:
     clock: Clock
     verifier: Verifier
     zone: ZoneInfo
-    currency: str
     receipt_seconds: float = events.RECEIPT_SECONDS_MAX
     room: Room = ROOM
 
@@ -56,7 +55,7 @@ def create_app(deps: Deps) -> FastAPI:
     )
     policies, fields = Policies(deps.database, deps.clock), CustomFields(deps.database, deps.clock)
     gauge = Gauge(deps.database, deps.clock, deps.room)
-    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, deps.currency, policies, fields, gauge)
+    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, policies, fields, gauge)
     app.router.routes.append(Route(events.PATH, events.Events(intake, deps.receipt_seconds), methods=["POST"]))
     app.include_router(quarantine.router(Quarantine(deps.database), Editing(intake)))
     app.include_router(reading.router(Verification(deps.database, deps.bus)))

@@ -58,7 +58,7 @@ async def on_kafka(kafka: str, running: Running, new_database: NewDatabase) -> A
     database, bus, clock = await db.connect(dsn, SCHEMA), KafkaBus(kafka), SystemClock()
     own = running.merit.auth_settings
     verifier = Verifier(own.issuer, lambda: auth.fetch_keys(own, clock), clock)
-    app = create_app(Deps(database, bus, clock, verifier, ZoneInfo("UTC"), "USD"))
+    app = create_app(Deps(database, bus, clock, verifier, ZoneInfo("UTC")))
     try:
         await bus.create(TOPICS)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://ingest") as client:

@@ -44,6 +44,7 @@ KEPT = {
         "select key, version, body::text, published_at::text from definition order by 1, 2",
         "select to_json(t)::text from target t order by 1",
         "select to_json(r)::text from rate r order by 1",
+        "select to_json(c)::text from conversion c order by 1",
         "select to_json(f)::text from custom_field f order by 1",
     ),
     "incentive": (
@@ -76,9 +77,20 @@ MADE_ANEW = {
     "kpi": {"position", "outbox", "dead_letter", "seen", "repeated_id", "conflict", "object_history", "custom_field"}
     | set(FACTS)
     | {"slice", "key_day", "key_slice", "changed", "announced_value", "person", "span", "target", "calendar"}
+    | {"conversion", "restating"}
     | {"event_stream", "event_count", "waiting_event", "door_count"},
-    "incentive": {"position", "outbox", "dead_letter", "seen", "order_history", "credit", "person", "membership"}
-    | {"due", "line", "ledger_entry", "ledger_posting"},
+    "incentive": {
+        "position",
+        "outbox",
+        "dead_letter",
+        "seen",
+        "order_history",
+        "credit",
+        "rate",
+        "person",
+        "membership",
+    }
+    | {"rate", "due", "line", "ledger_entry", "ledger_posting"},
 }
 """The tables that the log makes, or that belong to one installation."""
 
@@ -125,7 +137,12 @@ async def settled(driver: Driver, generated: Generated, batches: int) -> None:
 
 async def at_rest(running: Any) -> None:
     """Wait until nothing waits to be announced or settled."""
-    waiting = [("kpi", "changed"), ("incentive", "due"), *((name, "outbox") for name in ("ingest", "kpi", "incentive"))]
+    waiting = [
+        ("kpi", "restating"),
+        ("kpi", "changed"),
+        ("incentive", "due"),
+        *((name, "outbox") for name in ("ingest", "kpi", "incentive")),
+    ]
     for service, table in waiting:
         async with asyncio.timeout(60), running.database(service) as conn:
             while await conn.fetchval(f"select count(*) from {table}"):
@@ -144,7 +161,7 @@ async def origin(new_database: NewDatabase, tmp_path_factory: pytest.TempPathFac
         assert (await admin.put("/v1/custom-fields/margin", json=margin)).status_code == 200
         rates = {"items": [{"currency": "EUR", "valid_from": "2000-01-01", "rate": "1.0834"}]}
         assert (await (await driver.as_role("finance")).post("/v1/rates", json=rates)).is_success
-        for batch in [[order("abroad", "10", rep=None)], *generated.batches[:half]]:
+        for batch in [[order("abroad", "10", rep=None, currency="EUR")], *generated.batches[:half]]:
             await driver.send(*batch)
         bad = {"specversion": "1.0", "id": "bad", "source": "/x", "type": "crm.order.placed.v1", "data": {}}
         client = await driver.as_role("integration")

@@ -19,7 +19,7 @@ from tests.incentive.running import ISSUER, PASSWORD, DrivenClock, Shop, as_role
 
 TABLES = (
     "person, membership, seen, order_history, credit, due, line, ledger_posting, ledger_entry, target, target_version,"
-    " payee_parameter, payee_parameter_version, plan_version, outbox, position, dead_letter"
+    " payee_parameter, payee_parameter_version, plan_version, rate, outbox, position, dead_letter"
 )
 
 

@@ -20,8 +20,9 @@ from chassis.bus import Partition, Record, partition_of
 from chassis.db import Database
 from chassis.tokens import AUDIENCE
 from contracts import directory, envelope
-from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE
-from services.incentive.handlers.learn import learn_orders, learn_people
+from contracts.rates import RATES_SET, DatedRate, RateTable
+from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE, FX_RATES
+from services.incentive.handlers.learn import learn_orders, learn_people, learn_rates
 from services.incentive.handlers.settle import Settler
 
 ISSUER = "https://merit.test"
@@ -107,6 +108,16 @@ class Shop:
         async with self.database.transaction() as conn:
             await learn_people(conn, records)
 
+    async def rates(self, currency: str, *rates: tuple[str, str]) -> None:
+        """Announce a currency's whole table: (first day, value in dollars)."""
+        self.versions[currency] = version = self.versions.get(currency, 0) + 1
+        dated = [DatedRate(dt.date.fromisoformat(day), value) for day, value in rates]
+        table = RateTable(currency=currency, reporting_currency="USD", version=version, rates=dated)
+        value = envelope.encode(type=RATES_SET, source="/merit/kpi", id=f"{currency}/{version}", time=NOW, data=table)
+        record = Record(Partition(FX_RATES.name, 0), next(self.offsets), currency.encode(), value, (), NOW)
+        async with self.database.transaction() as conn:
+            await learn_rates(conn, [record])
+
     def event(self, kind: str, order_id: str, day: str, id: str = "", **data: Any) -> JSON:
         """A CloudEvent ``crm.order.KIND.v1`` at noon of the day."""
         return {
@@ -136,7 +147,7 @@ class Shop:
 
     async def settle(self) -> None:
         """Until nothing is due."""
-        while await Settler(self.database, self.clock).step():
+        while await Settler(self.database, self.clock, "USD").step():
             pass
 
     async def ask(

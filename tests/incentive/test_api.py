@@ -83,7 +83,7 @@ async def test_several_settlers_at_once_post_each_difference_once(open_shop: Sho
     await shop.settle()
     for n in range(6):
         await shop.hear(*(shop.order(f"{n}-{m}", f"2026-02-{10 + m}", "33.333", "ann", "bob") for m in range(5)))
-        settlers = [Settler(shop.database, shop.clock) for _ in range(4)]
+        settlers = [Settler(shop.database, shop.clock, "USD") for _ in range(4)]
         await asyncio.gather(*(settler.step() for settler in settlers))
     await shop.verify()
     assert (await shop.earned(component="commission"))["ann standard/commission 2026-01-01"] == "5.00"
@@ -110,7 +110,7 @@ async def test_who_cannot_be_settled_does_not_hold_up_the_others(open_shop: Shop
     await shop.hear(shop.order("1", "2026-02-03", "100", "ann"), shop.order("2", "2026-02-03", "100", "bob"))
     async with shop.database.transaction() as conn:
         await conn.execute("update credit set amount = 'nonsense' where payee_id = 'ann'")
-    settler = Settler(shop.database, shop.clock)
+    settler = Settler(shop.database, shop.clock, "USD")
     assert await settler.step() == 1
     found = await shop.ask("GET", "/v1/earnings", params={"component": "commission"})
     assert [(item["payee_id"], item["amount"]) for item in found["items"]] == [("bob", "2.00")]

@@ -218,7 +218,7 @@ async def door(dsn: str, opened: Database, log: PostgresBus, key: ECKey) -> Door
             await owner.execute(f"delete from {table}")
         await owner.execute("alter table quarantine_edit enable trigger user")
     clock, bus = DrivenClock(), FailingBus(log)
-    deps = Deps(opened, bus, clock, Verifier(ISSUER, keys, clock), ZoneInfo(ZONE), "USD")
+    deps = Deps(opened, bus, clock, Verifier(ISSUER, keys, clock), ZoneInfo(ZONE))
     return Door(deps, create_app(deps), bus, clock, opened, as_role(dsn, SCHEMA), key)
 
 

@@ -39,6 +39,7 @@ def read_component(node: Node) -> Component:
         currency=_read_currency(node, kind, rule),
         credits=node.word("credits", ("all", "direct", "overlay"), "which credits") if node.has("credits") else "all",  # type: ignore[arg-type]
         round=node.word("round", ("cumulative", "each_line"), "what is rounded to the currency's smallest unit"),  # type: ignore[arg-type]
+        other_currencies=_read_others(node),  # type: ignore[arg-type]
     )
     node.close()
     return component
@@ -122,6 +123,15 @@ def _read_currency(node: Node, kind: str, rule: Table | Award) -> str | None:
     if currency != "?" and currency not in MINOR_DIGITS:
         node.fault("currency", "not-valid", "this must be an ISO 4217 code, such as USD")
     return currency
+
+
+def _read_others(node: Node) -> str:
+    """What a component in the reporting currency does with credits in others."""
+    if not node.has("other_currencies"):
+        return "convert"
+    if not node.has("currency"):
+        node.fault("other_currencies", "not-both", "which are the others? say the component's currency")
+    return node.word("other_currencies", ("convert", "leave_out"), "what happens to credits in other currencies")
 
 
 def _has_money(kind: str, upper: Fraction | None, flat: Fraction) -> bool:

@@ -18,10 +18,21 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """What a credit was before it was converted, and by which rate."""
+
+    currency: str
+    amount: Fraction
+    rate: Fraction
+
+
+@dataclass(frozen=True, slots=True)
 class Credit:
     """A payee's part of an order. ``amount`` is what is left after refunds, ``gross`` what was credited before any.
 
     ``day`` is the anchor day. ``credit_id`` is unique within the order and the same whatever order events arrive in.
+    ``rate``: what a unit of another currency than the reporting one is worth in that on the day, None while nobody
+    knows. What was converted says what it was ``told`` as.
     """
 
     order_id: str
@@ -34,6 +45,8 @@ class Credit:
     overlay: bool
     cancelled: bool
     causes: tuple[Cause, ...]
+    rate: Fraction | None = None
+    told: Told | None = None
 
     @property
     def place(self) -> tuple[dt.date, str, str]:
@@ -86,11 +99,15 @@ class Payee:
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """Everything that decides one payee's pay besides the credits and the plans."""
+    """Everything that decides one payee's pay besides the credits and the plans.
+
+    ``currency``: the reporting currency, which rates lead into; None: nothing is converted.
+    """
 
     payee: Payee
     targets: tuple[Target, ...] = ()
     parameters: tuple[Parameter, ...] = field(default=())
+    currency: str | None = None
 
     def target(self, kpi: str | None, window: Days, currency: str) -> Target | None:
         """The target over exactly this window in this currency (or in none); a target of zero is none."""

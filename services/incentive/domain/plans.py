@@ -13,6 +13,7 @@ from services.incentive.domain.formulas import Formula
 Kind = Literal["commission", "attainment_commission", "bonus"]
 Round = Literal["cumulative", "each_line"]
 Counted = Literal["all", "direct", "overlay"]
+OtherCurrencies = Literal["convert", "leave_out"]
 OnReversal = Literal["re-test", "keep"]
 
 
@@ -73,7 +74,11 @@ class Award:
 
 @dataclass(frozen=True, slots=True)
 class Component:
-    """One earning rule. ``kpi`` names the targets that attainment is measured on; ``currency`` None takes any."""
+    """One earning rule. ``kpi`` names the targets that attainment is measured on.
+
+    ``currency``: what it measures and pays in; None: each credit's own, or that of the target it is measured on.
+    ``other_currencies``: what happens to other credits where that is the reporting currency.
+    """
 
     key: str
     kind: Kind
@@ -83,6 +88,7 @@ class Component:
     currency: str | None
     credits: Counted
     round: Round
+    other_currencies: OtherCurrencies = "convert"
 
 
 @dataclass(frozen=True, slots=True)

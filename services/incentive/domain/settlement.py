@@ -6,6 +6,7 @@ import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+from services.incentive.domain.conversion import as_walked
 from services.incentive.domain.facts import Account, Credit, Payee
 from services.incentive.domain.plans import Assignment, Component, Plan
 from services.incentive.domain.walk import Line, Step, Walk
@@ -26,9 +27,9 @@ def lines(account: Account, plans: Iterable[Plan], credits: Iterable[Credit], to
                     continue
                 windows = windows_on(component.windows, credit.day, account.target_windows(component.windows.kpi))
                 for window in windows:
-                    if window.meets(touched):
-                        place = (plan.key, component.key, window, credit.currency)
-                        groups[place].append(Step(credit, plan.version, component))
+                    if window.meets(touched) and (walked := as_walked(component, credit, window, account)):
+                        place = (plan.key, component.key, window, walked.currency)
+                        groups[place].append(Step(walked, plan.version, component))
     walks = [Walk(*place, tuple(steps), account) for place, steps in sorted(groups.items(), key=lambda g: g[0])]
     return [line for walk in walks for line in walk.lines()]
 
@@ -74,5 +75,4 @@ def _by_key(plans: Iterable[Plan]) -> list[list[Plan]]:
 
 
 def _counts(component: Component, credit: Credit) -> bool:
-    right_currency = component.currency in (None, credit.currency)
-    return right_currency and component.credits in ("all", "overlay" if credit.overlay else "direct")
+    return component.credits in ("all", "overlay" if credit.overlay else "direct")

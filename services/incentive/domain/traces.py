@@ -13,6 +13,15 @@ from services.incentive.domain.plans import Kind, OnReversal, Round
 
 
 @dataclass(frozen=True, slots=True)
+class ToldShown:
+    """What a credit was before it was converted: ``amount`` in ``currency``, times ``rate``."""
+
+    currency: str
+    amount: str
+    rate: str
+
+
+@dataclass(frozen=True, slots=True)
 class CreditShown:
     """The credit that earns; amounts exact, in the line's currency."""
 
@@ -22,6 +31,7 @@ class CreditShown:
     amount: str
     gross: str
     overlay: bool
+    told: ToldShown | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +154,13 @@ def line_minor(earned_before: Fraction, step: Fraction, exponent: int, how: Roun
 def show_credit(credit: Credit) -> CreditShown:
     """A credit as the trace has it."""
     return CreditShown(
-        credit.order_id, credit.credit_id, credit.day, show(credit.amount), show(credit.gross), credit.overlay
+        credit.order_id,
+        credit.credit_id,
+        credit.day,
+        show(credit.amount),
+        show(credit.gross),
+        credit.overlay,
+        ToldShown(credit.told.currency, show(credit.told.amount), show(credit.told.rate)) if credit.told else None,
     )
 
 

@@ -12,10 +12,11 @@ from contracts import order_state, orders, sales
 from contracts.directory import Person
 from contracts.envelope import Envelope, content_hash, identity_hash
 from contracts.orders import OrderHistory
+from contracts.rates import RateTable
 from services.incentive.domain.windows import ALWAYS, Days, just
-from services.incentive.store import directory, due
+from services.incentive.store import directory, due, rates
 from services.incentive.store import orders as store
-from services.incentive.translate import causes_of, credits_of, read_event, read_person
+from services.incentive.translate import causes_of, credits_of, read_event, read_person, read_rates
 
 Arrival = tuple[Envelope, sales.OrderEvent]
 
@@ -47,6 +48,17 @@ async def learn_people(conn: Connection, records: Sequence[Record]) -> None:
     await directory.save_people(conn, [newest[person_id] for person_id in sorted(newest)])
     after = await directory.payees(conn, sorted(newest))
     await due.mark(conn, [(person_id, ALWAYS) for person_id in after if after[person_id] != before.get(person_id)])
+
+
+async def learn_rates(conn: Connection, records: Sequence[Record]) -> None:
+    """Take the newest word on each currency; whose credits it revalues is settled again."""
+    newest: dict[str, RateTable] = {}
+    for table in map(read_rates, records):
+        if table.currency not in newest or newest[table.currency].version < table.version:
+            newest[table.currency] = table
+    for currency in sorted(newest):
+        if days := await rates.learn(conn, newest[currency]):
+            await due.mark(conn, await store.payees_with(conn, currency, days))
 
 
 async def _first_of_their_identity(conn: Connection, arrivals: Sequence[Arrival]) -> list[Arrival]:

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from chassis import progress, telemetry, vitals
 from chassis.clock import Clock, pause
@@ -46,6 +46,7 @@ class Settler:
 
     database: Database
     clock: Clock
+    currency: str
     _put_off: dict[str, float] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -89,7 +90,7 @@ class Settler:
                     touched, causes = taken
                     plans = await all_versions(conn)  # after the marks: a plan may have been published meanwhile
                     with telemetry.span("settle", links=causes) as span:
-                        posted = await settle(conn, payee_id, touched, plans, self.clock.now())
+                        posted = await settle(conn, payee_id, touched, plans, self.currency, self.clock.now())
                         span.set("merit.ledger.entries", posted)
                         if posted:
                             span.insist()  # money moved
@@ -105,10 +106,12 @@ class Settler:
         return sorted(self._put_off)
 
 
-async def settle(conn: Connection, payee_id: str, touched: Days, plans: Sequence[Plan], now: dt.datetime) -> int:
+async def settle(
+    conn: Connection, payee_id: str, touched: Days, plans: Sequence[Plan], currency: str, now: dt.datetime
+) -> int:
     """Walk every window of the payee that shares a day with ``touched``, and post what differs from the ledger;
     returns how many entries that took."""
-    wanted = await wanted_lines(conn, payee_id, touched, plans)
+    wanted = await wanted_lines(conn, payee_id, touched, plans, currency)
     booked = await store.booked(conn, payee_id, touched)
     gone = booked.keys() - {line.line_id for line in wanted}
     causes = await orders.causes(conn, sorted({booked[line_id].order_id or "" for line_id in gone}))
@@ -121,14 +124,19 @@ async def settle(conn: Connection, payee_id: str, touched: Days, plans: Sequence
     return len(entries)
 
 
-async def wanted_lines(conn: Connection, payee_id: str, touched: Days, plans: Sequence[Plan]) -> list[Line]:
-    """The lines that follow from what is known; none for someone whom the directory does not know (yet)."""
+async def wanted_lines(
+    conn: Connection, payee_id: str, touched: Days, plans: Sequence[Plan], currency: str
+) -> list[Line]:
+    """The lines that follow from what is known; none for someone whom the directory does not know (yet).
+
+    ``currency``: the reporting currency; a target that names none is in it.
+    """
     known = await directory.payees(conn, [payee_id])
     if payee_id not in known:
         return []
-    targets, parameters = await decisions.targets_of(conn, payee_id), await decisions.parameters_of(conn, payee_id)
-    account = Account(known[payee_id], targets, parameters)
-    credits = await orders.credits_of(conn, payee_id, reach(account, plans, touched))
+    targets = [replace(t, currency=t.currency or currency) for t in await decisions.targets_of(conn, payee_id)]
+    account = Account(known[payee_id], tuple(targets), await decisions.parameters_of(conn, payee_id), currency)
+    credits = await orders.credits_of(conn, payee_id, reach(account, plans, touched), currency)
     return lines(account, plans, credits, touched)
 
 

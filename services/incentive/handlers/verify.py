@@ -57,7 +57,7 @@ async def verify_ledger(conn: Connection) -> list[Check]:
     return found
 
 
-async def verify_awards(database: Database) -> list[Check]:
+async def verify_awards(database: Database, currency: str) -> list[Check]:
     """Walk everything again, payee by payee in a transaction each, and compare with the ledger.
 
     Whoever waits to be settled at that moment is left out, and counted in the detail.
@@ -71,16 +71,22 @@ async def verify_awards(database: Database) -> list[Check]:
             if await store.is_due(conn, payee_id):
                 skipped += 1
             else:
-                await _verify_payee(conn, payee_id, plans, caused, walked, replayed)
+                await _verify_payee(conn, payee_id, plans, currency, caused, walked, replayed)
     note = f"{skipped} payees are being settled and were left out" if skipped else ""
     return [caused.done(note), walked.done(note), replayed.done(note)]
 
 
 async def _verify_payee(
-    conn: Connection, payee_id: str, plans: list[Plan], caused: Tally, walked: Tally, replayed: Tally
+    conn: Connection,
+    payee_id: str,
+    plans: list[Plan],
+    currency: str,
+    caused: Tally,
+    walked: Tally,
+    replayed: Tally,
 ) -> None:
     booked = {line.line_id: (line, net, trace) for line, net, trace in await store.lines_of(conn, payee_id)}
-    wanted = {line.line_id: line for line in await wanted_lines(conn, payee_id, ALWAYS, plans)}
+    wanted = {line.line_id: line for line in await wanted_lines(conn, payee_id, ALWAYS, plans, currency)}
     credited = {trace.given.credit.order_id for _, _, trace in booked.values() if trace}
     standing = await orders.causes(conn, sorted(credited))
     for line_id in sorted(booked.keys() | wanted.keys()):

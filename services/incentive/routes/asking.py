@@ -45,6 +45,7 @@ class Deps:
     database: Database
     clock: Clock
     verifier: Verifier
+    currency: str
 
 
 class Strict(BaseModel):

@@ -23,4 +23,5 @@ async def verify_ledger(request: Request, caller: CanOperate) -> list[dict[str, 
 
 @router.get("/v1/verification/awards", summary="Walk everything again and compare it with the ledger")
 async def verify_awards(request: Request, caller: CanOperate) -> list[dict[str, Any]]:
-    return told("awards", await verify.verify_awards(deps_of(request).database))
+    deps = deps_of(request)
+    return told("awards", await verify.verify_awards(deps.database, deps.currency))

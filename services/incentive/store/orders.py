@@ -13,7 +13,8 @@ from contracts import orders
 from contracts.orders import OrderHistory
 from services.incentive.domain.facts import Cause, Credit
 from services.incentive.domain.numbers import show
-from services.incentive.domain.windows import Days
+from services.incentive.domain.windows import Days, just
+from services.incentive.store.rates import HELD
 
 _decode_causes = msgspec.json.Decoder(tuple[Cause, ...]).decode
 
@@ -66,16 +67,33 @@ async def replace_credits(
     return {(row["payee_id"], row["day"]) for row in gone} | {(row[2], row[3]) for row in rows}
 
 
-async def credits_of(conn: Connection, payee_id: str, days: Days) -> list[Credit]:
+async def credits_of(conn: Connection, payee_id: str, days: Days, reporting_currency: str) -> list[Credit]:
     """A payee's credits over these days, in any order."""
     rows = await conn.fetch(
-        "select c.*, h.causes from credit c join order_history h using (order_id)"
-        " where payee_id = $1 and day >= $2 and day < $3",
+        f"select c.*, h.causes, case when currency <> $4 then {HELD} end as rate"
+        " from credit c join order_history h using (order_id) where payee_id = $1 and day >= $2 and day < $3",
         payee_id,
         days.since,
         days.until,
+        reporting_currency,
     )
     return [_credit(row) for row in rows]
+
+
+async def payees_with(conn: Connection, currency: str, days: Days) -> list[tuple[str, Days]]:
+    """Whose credits over these days are in a currency, each with the days of theirs.
+
+    Until this transaction ends nobody changes credits: one that came meanwhile would be settled at the rate before.
+    """
+    await conn.execute("lock table credit in share mode")
+    rows = await conn.fetch(
+        "select payee_id, min(day) as first, max(day) as last from credit"
+        " where currency = $1 and day >= $2 and day < $3 group by payee_id order by payee_id",
+        currency,
+        days.since,
+        days.until,
+    )
+    return [(row["payee_id"], just(row["first"]).hull(just(row["last"]))) for row in rows]
 
 
 async def causes(conn: Connection, order_ids: Sequence[str]) -> dict[str, tuple[Cause, ...]]:
@@ -98,4 +116,5 @@ def _credit(row: Row) -> Credit:
         overlay=row["overlay"],
         cancelled=row["cancelled"],
         causes=_decode_causes(row["causes"]),
+        rate=None if row["rate"] is None else Fraction(row["rate"]),
     )

@@ -25,14 +25,13 @@ class Door:
     """What the installation holds every event to.
 
     ``today`` is the local day in ``zone``. Per event type, ``required`` holds the JSON pointers that its policy wants,
-    and ``custom_fields`` what was declared for it. ``currency``: the only one that is taken; empty takes any.
+    and ``custom_fields`` what was declared for it.
     """
 
     zone: ZoneInfo
     today: dt.date
     required: Mapping[str, Collection[str]] = field(default_factory=dict)
     custom_fields: Mapping[str, Sequence[CustomField]] = field(default_factory=dict)
-    currency: str = ""
 
     def day(self, when: dt.date | dt.datetime) -> dt.date:
         """The local day of an instant (which has an offset); a date is one already."""

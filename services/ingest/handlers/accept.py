@@ -66,7 +66,6 @@ class Intake:
     bus: Bus
     clock: Clock
     zone: ZoneInfo
-    currency: str
     policies: Policies
     custom_fields: CustomFields
     gauge: Gauge
@@ -100,7 +99,7 @@ class Intake:
         now = self.clock.now()
         required = {name: policy.required for name, policy in (await self.policies.current()).items()}
         custom = await self.custom_fields.by_type()
-        return Door(self.zone, now.astimezone(self.zone).date(), required, custom, self.currency)
+        return Door(self.zone, now.astimezone(self.zone).date(), required, custom)
 
     async def _judge(self, sent: Sent) -> list[Judged]:
         door = await self.door()

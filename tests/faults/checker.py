@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE, INCENTIVE_LEDGER, KPI_VALUES, TARGETS
+from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE, FX_RATES, INCENTIVE_LEDGER, KPI_VALUES, TARGETS
 from tests.faults.cluster import Cluster
 from tests.faults.journal import Client, Event
 from tests.faults.watch import Watch
@@ -26,7 +26,7 @@ from tests.oracle.figures import Truth
 DRAIN_SECONDS = 60.0
 LOOK_SECONDS = 0.2
 SPAN = dt.date(2011, 10, 1), dt.date(2014, 1, 1)
-READ = {"kpi": (CRM_SALES, DIRECTORY_PEOPLE, TARGETS), "incentive": (CRM_SALES, DIRECTORY_PEOPLE)}
+READ = {"kpi": (CRM_SALES, DIRECTORY_PEOPLE, TARGETS), "incentive": (CRM_SALES, DIRECTORY_PEOPLE, FX_RATES)}
 VALUE = ("kpi", "subject_kind", "subject", "grain", "period_from")
 
 

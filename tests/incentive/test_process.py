@@ -20,7 +20,7 @@ from chassis.tokens import Verifier
 from contracts.directory import PERSON, Person
 from contracts.envelope import Envelope, encode
 from contracts.incentive import LedgerEntry
-from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE, INCENTIVE_LEDGER, TARGETS
+from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE, FX_RATES, INCENTIVE_LEDGER, TARGETS
 from services.incentive.__main__ import build
 from services.incentive.settings import IncentiveSettings
 from tests.incentive.plan_documents import COMMISSION, plan
@@ -35,7 +35,7 @@ async def bus(incentive_settings: IncentiveSettings) -> AsyncIterator[PostgresBu
     await db.prepare(dsn, "log", "secret")
     await asyncio.to_thread(db.migrate, dsn, "log", postgres_bus.MIGRATIONS)
     bus = await PostgresBus.open(dsn)
-    await bus.create([CRM_SALES, DIRECTORY_PEOPLE, INCENTIVE_LEDGER, TARGETS])
+    await bus.create([CRM_SALES, DIRECTORY_PEOPLE, FX_RATES, INCENTIVE_LEDGER, TARGETS])
     yield bus
     await bus.close()
 

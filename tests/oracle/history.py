@@ -58,13 +58,14 @@ class CreditNote:
 
     day: dt.date
     amount: Fraction
+    currency: str
     territory: str | None
     credits: list[Credit]
 
 
 @dataclass(frozen=True)
 class Book:
-    """What a list of events amounts to."""
+    """What a list of events amounts to. ``unvalued``: orders that count, and whose money is unknown."""
 
     orders: list[Order]
     credit_notes: list[CreditNote]
@@ -72,6 +73,7 @@ class Book:
     cancelled: set[str]
     duplicates: list[Event]
     conflicts: list[Event]
+    unvalued: frozenset[str] = frozenset()
 
 
 def read(events: Iterable[Event], zone: str) -> Book:
@@ -103,7 +105,7 @@ def credit_notes(events: list[Event], zone: ZoneInfo) -> list[CreditNote]:
     for event in latest.values():
         data, amount = event["data"], Fraction(event["data"]["amount"])
         credits = [Credit(c["rep_id"], c.get("overlay", False), credited(c, amount)) for c in data["credits"]]
-        found.append(CreditNote(local_day(event, zone), amount, data.get("territory"), credits))
+        found.append(CreditNote(local_day(event, zone), amount, data["currency"], data.get("territory"), credits))
     return found
 
 

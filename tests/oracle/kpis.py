@@ -60,6 +60,8 @@ def collect(book: Book, directory: Directory, credited_only: bool = False) -> di
             continue
         for subject in shares(order, order.amount, order.credits, directory):
             facts.setdefault(subject, Facts()).orders.append((order.day, order.order_id, order.customer))
+        if order.order_id in book.unvalued:
+            continue
         for subject, amount in shares(order, order.amount, order.credits, directory).items():
             facts.setdefault(subject, Facts()).money.append((order.day, amount))
         for refund in (refund for refund in order.refunds if refund.amount):

@@ -25,6 +25,7 @@ from services.kpi.domain.faults import refs
 from services.kpi.domain.reports import Report
 from services.kpi.domain.reports import read as read_report
 from services.kpi.handlers.announce import Announcer
+from services.kpi.handlers.backfill import Backfiller
 from services.kpi.handlers.define import begin, publish_shipped
 from services.kpi.handlers.exchange import Restater
 from services.kpi.handlers.saved import reports
@@ -49,7 +50,11 @@ async def build(settings: KpiSettings, *, bus: Bus, clock: Clock, verifier: Veri
     app.include_router(dead_letter_routes(SCHEMA, database, readers))
     loops = {
         "worker": process.together(*(r.run for r in readers), Restater(database).run),
-        "relay": process.together(Announcer(database, clock, settings.zone_info).run, Relay(bus, database).run),
+        "relay": process.together(
+            Announcer(database, clock, settings.zone_info).run,
+            Backfiller(database, clock).run,
+            Relay(bus, database).run,
+        ),
     }
     return Service("kpi", app, loops, database.close)
 

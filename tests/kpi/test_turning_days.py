@@ -164,7 +164,7 @@ async def assert_read(conn: Connection, told: Told, today: dt.date) -> None:
     around = [today - n * DAY for n in range(12)]
     windows = sorted({containing(d, g) for d in around for g in GRAINS}, key=lambda w: (w.start, w.end))
     for kind, subject in [("rep", "ann"), ("rep", "bob"), ("team", "red"), ("company", "company")]:
-        wanted = {key: [(term, (subject, w)) for w in windows] for key, term in known.terms.items()}
+        wanted = {key: [(term, (subject, w)) for w in windows] for key, term in known.on(today).terms.items()}
         found = await compute(conn, known.kept, Asked(kind, ALL), wanted, today)
         for key, answers in found.items():
             for answer in answers:

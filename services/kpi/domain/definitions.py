@@ -23,6 +23,7 @@ Kind = Literal["simple", "ratio", "derived", "growth", "stock"]
 MeasureName = Literal["sum", "count", "count_distinct", "average", "min", "max", "percentile", "count_entities"]
 Compare = Literal["previous_period", "previous_year"]
 Direction = Literal["up", "down"]
+Status = Literal["waiting", "published", "superseded", "withdrawn"]
 
 
 class Aggregate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -105,9 +106,12 @@ class BadDefinition(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A version of a definition and the decision that put it in force.
+    """A version of a definition and the decision that published it.
 
     ``custom``: the types that the company's own fields had when it was published. What a version means never changes.
+    ``valid_from``: the first local day that it holds on; None: for all time. ``status``: it waits until what it needs
+    is made, is switched to, is superseded on every day by later versions, or was withdrawn while it waited.
+    ``ticket``: its place in the order of publications.
     """
 
     definition: Definition
@@ -115,6 +119,23 @@ class Published:
     published_at: dt.datetime
     published_by: str
     custom: Mapping[str, FieldType] = field(default_factory=dict)
+    valid_from: dt.date | None = None
+    status: Status = "published"
+    ticket: int = 0
+    switched_at: dt.datetime | None = None
+
+    @property
+    def since(self) -> dt.date:
+        """The first day that it holds on."""
+        return self.valid_from or dt.date.min
+
+    def supersedes(self, other: Published) -> bool:
+        """Whether another version of its key holds on no day any more."""
+        return self.definition.key == other.definition.key and self.since <= other.since and other.ticket <= self.ticket
+
+    def says(self, other: Published) -> bool:
+        """Whether it means what another version does, and says it in the same words."""
+        return (self.definition, self.custom) == (other.definition, other.custom)
 
 
 @dataclass(frozen=True, slots=True)

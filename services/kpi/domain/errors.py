@@ -4,7 +4,8 @@ from __future__ import annotations
 
 
 class KpiRefusal(Exception):
-    """The root of every refusal: KpiNotFound, SubjectNotFound, DraftNotFound, DraftChanged, NotYet, Malformed."""
+    """The root of every refusal: KpiNotFound, SubjectNotFound, DraftNotFound, DraftChanged, VersionNotFound,
+    VersionSettled, InUse, NotYet, BadQuestion, Malformed."""
 
 
 class KpiNotFound(KpiRefusal):
@@ -21,6 +22,18 @@ class DraftNotFound(KpiRefusal):
 
 class DraftChanged(KpiRefusal):
     """The draft is another one by now than the caller has read."""
+
+
+class VersionNotFound(KpiRefusal):
+    """A KPI has no version of that number."""
+
+
+class VersionSettled(KpiRefusal):
+    """A version that does not wait cannot be withdrawn."""
+
+
+class InUse(KpiRefusal):
+    """A version that waits cannot be withdrawn while another one that waits needs it."""
 
 
 class NotYet(KpiRefusal):

@@ -6,6 +6,7 @@ Facts go in and out as array literals (chassis.arrays): a statement per table an
 from __future__ import annotations
 
 from services.kpi.domain.fact_kinds import KEY_COLUMNS, FactKind
+from services.kpi.domain.sql import Params
 
 _TYPES = {"text": "text", "decimal": "numeric", "boolean": "boolean", "date": "date", "instant": "timestamptz"}
 _SHARED = {"line": "int", "attributes": "text"}
@@ -39,6 +40,13 @@ def deletion(kind: FactKind) -> str:
         f"delete from {kind.table} f using unnest($1::text::text[], $2::text::text[], $3::text::int[], $4::text::int[])"
         f" as g({', '.join(KEY_COLUMNS)}, reason) where {keys} returning f.*, g.reason"
     )
+
+
+def of_objects(kind: FactKind, params: Params, after: str, until: str | None) -> str:
+    """The facts ``f`` of the objects behind one id until another (None: of all behind it), as the tables' keys order
+    them."""
+    last = "" if until is None else f" and object_id <= {params.add(until, 'text')}"
+    return f"(select * from {kind.table} where object_id > {params.add(after, 'text')}{last}) f"
 
 
 def owner(kind: FactKind) -> str:

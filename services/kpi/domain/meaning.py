@@ -37,6 +37,31 @@ class Kept:
         slices = {f: measures for f, measures in self.slices.items() if f.over == over}
         return Kept(slices, {i: k for i, k in self.keys.items() if k.key_set.distinct.over == over})
 
+    def lacking(self, before: Kept) -> Kept:
+        """What is kept here and not before: measures that add up, and whole sets."""
+        added = {f: tuple(m for m in some if m.id not in before.measure_ids) for f, some in self.slices.items()}
+        return Kept(
+            {f: some for f, some in added.items() if some}, {i: self.keys[i] for i in self.keys if i not in before.keys}
+        )
+
+    def made_until(self, reached: Mapping[str, str | None]) -> Kept:
+        """The same of objects until an id only, by kind of fact (None: of all)."""
+        slices = {f: tuple(replace(m, reached=reached[f.over]) for m in some) for f, some in self.slices.items()}
+        keys = {i: replace(k, key_set=k.key_set.until(reached)) for i, k in self.keys.items()}
+        return Kept(slices, keys)
+
+    def beside(self, other: Kept) -> Kept:
+        """Both, where neither keeps what the other does."""
+        families = sorted({**self.slices, **other.slices}, key=lambda f: f.name)
+        slices = {f: (*self.slices.get(f, ()), *other.slices.get(f, ())) for f in families}
+        return Kept(slices, {**self.keys, **other.keys})
+
+    @cached_property
+    def overs(self) -> list[str]:
+        """The kinds of facts that something is kept of."""
+        of_keys = {k.key_set.distinct.over for k in self.keys.values()}
+        return sorted({f.over for f, some in self.slices.items() if some} | of_keys)
+
     def counts(self, measure: Measure) -> bool:
         """Whether the measure's key set is kept, and counted in the measure's way."""
         found = self.keys.get(measure.key_set.id) if measure.key_set else None
@@ -45,7 +70,8 @@ class Kept:
 
 @dataclass(frozen=True)
 class InForce:
-    """The newest version of every definition, by key, with the types of the company's own fields as declared by now.
+    """The version of every definition that holds on a day, by key, with the types of the company's own fields as
+    declared by now.
 
     ``fiscal_month``: the first month of the fiscal year; ``currency``: the reporting currency.
     """

@@ -48,6 +48,7 @@ class Measure:
     """An aggregate over the facts that its filter picks. ``until`` is set for a stock: then ``time`` lets facts in.
 
     ``custom``: the types of the attributes that it speaks of. Equal content has an equal ``id``, whatever its KPI.
+    ``reached``: it is being made, and only facts of objects until this id count yet; None: all do.
     """
 
     over: str
@@ -55,6 +56,7 @@ class Measure:
     until: str | None
     aggregate: Aggregate
     custom: tuple[tuple[str, FieldType], ...] = ()
+    reached: str | None = None
 
     def __hash__(self) -> int:
         return hash(self.id)
@@ -100,6 +102,10 @@ class KeySet:
     @property
     def id(self) -> str:
         return self.distinct.id
+
+    def until(self, reached: Mapping[str, str | None]) -> KeySet:
+        """The same of objects until an id only, by kind of fact (None: of all)."""
+        return KeySet(replace(self.distinct, reached=reached[self.distinct.over]))
 
 
 @dataclass(frozen=True)

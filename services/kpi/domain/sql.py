@@ -36,7 +36,8 @@ class Params(list[Any]):
 
 def matches(measure: Measure, params: Params) -> str:
     """The condition that picks the measure's facts out of a table ``f``."""
-    return _joined(measure.aggregate.where, " and ", "true", measure.fields, params)
+    picked = _joined(measure.aggregate.where, " and ", "true", measure.fields, params)
+    return picked if measure.reached is None else f"({picked} and f.object_id <= {params.add(measure.reached, 'text')})"
 
 
 def column(fields: Fields, field: str, params: Params) -> str:

@@ -17,10 +17,11 @@ from contracts.kpi import ValueChanged
 from services.kpi.domain import affected
 from services.kpi.domain.cells import Asked
 from services.kpi.domain.facts import REASONS
-from services.kpi.domain.meaning import InForce
+from services.kpi.domain.meaning import InForce, Kept
 from services.kpi.domain.measures import Term
 from services.kpi.domain.periods import Window
 from services.kpi.domain.sight import ALL
+from services.kpi.domain.timeline import Part
 from services.kpi.domain.values import plain
 from services.kpi.handlers.compute import Answer, Pair, compute
 from services.kpi.handlers.in_force import in_force
@@ -129,33 +130,54 @@ async def announce_changes(conn: Connection, changed: Iterable[Mark], now: dt.da
     for found in changed:
         by_kind.setdefault(found.kind, []).append(found)
     for kind, some in by_kind.items():
-        places = _places(known.terms, some, today)
-        wanted = {key: [(known.terms[key], pair) for pair in places[key]] for key in sorted(places)}
-        answers = await compute(conn, known.kept, Asked(kind, ALL), wanted, today)
-        told = await values.tell(conn, kind, _candidates(known, answers, places), now)
-        await announce(
-            conn,
-            [
-                value_changed(_contract(known, key, kind, answer, version, places, as_of), now)
-                for key, some_answers in answers.items()
-                for answer in some_answers
-                if (version := told.get(_name(key, answer)))
-            ],
-        )
+        for part in known.parts:
+            await _announce_part(conn, known.kept, part, kind, some, now, as_of, today)
 
 
-def _places(terms: Mapping[str, Term], changed: Sequence[Mark], today: dt.date) -> dict[str, Places]:
-    """The windows of each subject that changed days touch, by KPI; what they touch alike is worked out once."""
+async def _announce_part(
+    conn: Connection,
+    kept: Kept,
+    part: Part,
+    kind: str,
+    changed: Sequence[Mark],
+    now: dt.datetime,
+    as_of: dt.datetime,
+    today: dt.date,
+) -> None:
+    """What is measured by the versions of one part of the timeline."""
+    terms = part.known.terms
+    places = _places(part, changed, today)
+    wanted = {key: [(terms[key], pair) for pair in places[key]] for key in sorted(places)}
+    answers = await compute(conn, kept, Asked(kind, ALL), wanted, today)
+    told = await values.tell(conn, kind, _candidates(part.known, answers, places), now)
+    await announce(
+        conn,
+        [
+            value_changed(_contract(part.known, key, kind, answer, version, places, as_of), now)
+            for key, some_answers in answers.items()
+            for answer in some_answers
+            if (version := told.get(_name(key, answer)))
+        ],
+    )
+
+
+def _places(part: Part, changed: Sequence[Mark], today: dt.date) -> dict[str, Places]:
+    """The windows of each subject that changed days touch, by KPI, as far as they are measured by what holds in a part;
+    what they touch alike is worked out once."""
     days = {(found.family, found.day) for found in changed}
     places: dict[str, Places] = {}
     known: list[tuple[Touched, Places]] = []
-    for key, term in terms.items():
-        touched = {place: windows for place in days if (windows := affected.windows(term, *place, today))}
+    for key, term in part.known.terms.items():
+        touched = {place: found for place in days if (found := _touched(part, term, place, today))}
         if touched:
             same = next((p for t, p in known if t == touched), None)
             places[key] = _of_each_subject(touched, changed) if same is None else same
             known.append((touched, places[key]))
     return places
+
+
+def _touched(part: Part, term: Term, place: tuple[str, dt.date], today: dt.date) -> set[Window]:
+    return {window for window in affected.windows(term, *place, today) if part.measures(window)}
 
 
 def _of_each_subject(touched: Touched, changed: Iterable[Mark]) -> Places:

@@ -10,7 +10,7 @@ from contracts.directory import Person
 from contracts.incentive import Target
 from services.kpi.domain.facts import REASONS
 from services.kpi.domain.spans import spans
-from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.in_force import folded, in_force
 from services.kpi.store import directory, facts, keys, slices, slots
 from services.kpi.translate import read_person, read_target
 
@@ -22,15 +22,16 @@ async def apply_people(conn: Connection, records: Sequence[Record]) -> None:
     before, after = await directory.spans(conn), spans((await directory.people(conn)).values())
     gone, new = before - after, after - before
     known, rank = await in_force(conn), REASONS.index("recompute")
-    persons, kinds = sorted({s.person_id for s in gone | new}), sorted({f.over for f in known.kept.slices})
+    kept = await folded(conn, known)
+    persons, kinds = sorted({s.person_id for s in gone | new}), sorted({f.over for f in kept.slices} | {*kept.overs})
     moved = {over: await facts.objects_of(conn, over, persons) for over in kinds}
     slot = await slots.take(conn)
     await keys.lock(conn)
     for over, object_ids in moved.items():
-        await facts.refold(conn, over, object_ids, known.kept, known.shift, rank, -1, slot)
+        await facts.refold(conn, over, object_ids, kept, known.shift, rank, -1, slot)
     await directory.replace_spans(conn, gone, new)
     for over, object_ids in moved.items():
-        await facts.refold(conn, over, object_ids, known.kept, known.shift, rank, 1, slot)
+        await facts.refold(conn, over, object_ids, kept, known.shift, rank, 1, slot)
     await slices.sweep(conn)
 
 

@@ -16,7 +16,7 @@ from services.kpi.domain.objects.object_kind import WAITING, ObjectKind, Standin
 from services.kpi.domain.quality import Tallies, reps_of
 from services.kpi.handlers.count_events import save_tallies
 from services.kpi.handlers.exchange import in_reporting_currency
-from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.in_force import folded, in_force
 from services.kpi.handlers.replace_facts import Replaced, changes, fold, take_keys
 from services.kpi.store import directory, event_counts, histories
 from services.kpi.store.event_counts import Waiting
@@ -60,12 +60,13 @@ async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneIn
     standing = [t.kind.stand(t.after) for t in touched]
     await histories.save_histories(conn, [_row(t, s) for t, s in zip(touched, standing, strict=True)])
     known = await in_force(conn)
+    kept = await folded(conn, known)
     replaced = [_replaced(t, s) for t, s in zip(touched, standing, strict=True)]
     gone, fresh = changes(await in_reporting_currency(conn, known.currency, replaced))
-    await fold(conn, gone, fresh, known)
+    await fold(conn, gone, fresh, kept)
     await _wait(conn, touched, standing, tallies)
     await save_tallies(conn, tallies)
-    await take_keys(conn, gone, fresh, known)
+    await take_keys(conn, gone, fresh, kept, known.shift)
 
 
 def _arrival(record: Record) -> Arrival | None:

@@ -1,4 +1,4 @@
-"""Publishing a definition: checked, versioned, and what it needs made from all facts before anyone can read it."""
+"""Publishing a definition: checked against every day that it will hold on, versioned, and queued until it is made."""
 
 from __future__ import annotations
 
@@ -9,85 +9,132 @@ from typing import Any
 from chassis.db import Connection
 from services.kpi.domain.conditions import Fault
 from services.kpi.domain.definitions import BadDefinition, Definition, Published
-from services.kpi.domain.facts import REASONS
-from services.kpi.domain.faults import dependants, parse
-from services.kpi.domain.meaning import InForce, custom_of, kept_for
+from services.kpi.domain.errors import InUse, VersionSettled
+from services.kpi.domain.faults import faults, parse
+from services.kpi.domain.meaning import custom_of
+from services.kpi.domain.timeline import Timeline
+from services.kpi.handlers import backfill, versions
+from services.kpi.handlers.in_force import folded
 from services.kpi.handlers.in_force import in_force as in_force
-from services.kpi.store import definitions, directory, keys, slices, slots
+from services.kpi.store import definitions, directory, keys, making
 
 DEFINITIONS_MAX = 500
-_RECOMPUTE = REASONS.index("recompute")
 
 
-async def publish(conn: Connection, key: str, body: Mapping[str, Any], now: dt.datetime, by: str) -> Published:
-    """Put a definition in force as the next version of its key; the same content again changes nothing.
+async def publish(
+    conn: Connection,
+    key: str,
+    body: Mapping[str, Any],
+    now: dt.datetime,
+    by: str,
+    valid_from: dt.date | None = None,
+    request_id: str | None = None,
+) -> Published:
+    """Publish a definition as the next version of its key, to hold from a local day on (None: for all time).
 
-    Raises BadDefinition with a pointer per fault.
+    If little has to be made for it, it holds when this returns; else handlers.backfill switches to it when all is made.
+    Publications take their turn; each is checked against what holds after those before it. The same content again
+    changes nothing. Raises BadDefinition with a pointer per fault.
     """
-    await directory.lock_exclusive(conn)
-    before = await in_force(conn)
-    definition = checked(key, body, before)
-    custom = custom_of(definition, before.catalogue.having(definition))
-    known = before.published.get(key)
-    if known is not None and (known.definition, known.custom) == (definition, custom):
-        return known
-    published = Published(definition, known.version + 1 if known else 1, now, by, custom)
-    await definitions.publish(conn, published)
-    after = before.having(published)
-    await _keep(conn, before, after)
-    await _mark(conn, before, after, key)
+    await making.lock(conn)
+    published = await queue(conn, key, body, now, by, valid_from, request_id)
+    await backfill.settle(conn, now)
+    return (await versions.one(conn, key, published.version)).published
+
+
+async def queue(
+    conn: Connection,
+    key: str,
+    body: Mapping[str, Any],
+    now: dt.datetime,
+    by: str,
+    valid_from: dt.date | None = None,
+    request_id: str | None = None,
+) -> Published:
+    """Add a definition to the queue of publications, for handlers.backfill to make and to switch to. Needs making.lock.
+
+    Returns the version that says the same on all those days already, where one does. Raises BadDefinition.
+    """
+    coming = (await in_force(conn)).coming
+    definition = checked(key, body, coming, valid_from)
+    custom = custom_of(definition, coming.on(dt.date.max).catalogue.having(definition))
+    numbers = await definitions.versions(conn, key, limit=1)
+    number, ticket = numbers[0].version + 1 if numbers else 1, await definitions.next_ticket(conn)
+    published = Published(definition, number, now, by, custom, valid_from, "waiting", ticket)
+    if (same := _said_already(coming, published)) is not None:
+        return same
+    await definitions.publish(conn, published, request_id)
     return published
 
 
-def checked(key: str, body: Mapping[str, Any], before: InForce) -> Definition:
-    """A definition that can work in the place of its key. Raises BadDefinition with a pointer per fault."""
-    definition = parse({"key": key, **body}, before.catalogue)
-    faults = []
+def _said_already(coming: Timeline, published: Published) -> Published | None:
+    """The version that says the same on every day from then on, if one does."""
+    key = published.definition.key
+    holding = [
+        part.known.published.get(key) for part in coming.parts if part.until is None or part.until > published.since
+    ]
+    if all(v is not None and v.says(published) for v in holding):
+        return holding[-1]
+    return None
+
+
+def checked(key: str, body: Mapping[str, Any], coming: Timeline, valid_from: dt.date | None = None) -> Definition:
+    """A definition that can work in the place of its key on every day from ``valid_from`` on (None: on all days).
+
+    Raises BadDefinition with a pointer per fault.
+    """
+    since = valid_from or dt.date.min
+    parts = [p.known for p in coming.parts if p.until is None or p.until > since]
+    definition = [parse({"key": key, **body}, known.catalogue) for known in parts][-1]
+    found = []
     if definition.key != key:
-        faults.append(Fault("/key", "key", f"the key in the address is {key!r}"))
-    if key not in before.published and len(before.published) >= DEFINITIONS_MAX:
-        faults.append(Fault("", "too-many", f"{DEFINITIONS_MAX} definitions are published already"))
-    if faults:
-        raise BadDefinition(faults)
+        found.append(Fault("/key", "key", f"the key in the address is {key!r}"))
+    if key not in parts[-1].published:
+        if len(parts[-1].published) >= DEFINITIONS_MAX:
+            found.append(Fault("", "too-many", f"{DEFINITIONS_MAX} definitions are published already"))
+        if valid_from is not None:
+            found.append(Fault("/valid_from", "first-version", "the first version of a KPI holds for all time"))
+    if found:
+        raise BadDefinition(found)
     return definition
 
 
-async def _keep(conn: Connection, before: InForce, after: InForce) -> None:
-    """Make the slices and key sets that are new, and forget those that no definition needs any more."""
-    slot = await slots.take(conn)
-    for family, measures in after.kept.slices.items():
-        if new := [m for m in measures if m.id not in before.kept.measure_ids]:
-            await slices.make(conn, family, new, slot)
-    await slices.keep_only(conn, after.kept.measure_ids)
-    if before.kept.keys == after.kept.keys:
-        return
-    await keys.lock(conn)
-    for set_id, kept in after.kept.keys.items():
-        if set_id not in before.kept.keys:
-            await keys.make(conn, kept, after.shift)
-        elif kept != before.kept.keys[set_id]:
-            await keys.count(conn, kept, after.shift)
-    for set_id in before.kept.keys.keys() - after.kept.keys.keys():
-        await keys.drop(conn, set_id)
+async def withdraw(conn: Connection, key: str, number: int) -> Published:
+    """Withdraw a version that waits, or is being made; what was made for it is forgotten.
+
+    Raises VersionNotFound; VersionSettled for one that waits no more; InUse where another one that waits needs it.
+    """
+    await making.lock(conn)
+    published = (await versions.one(conn, key, number)).published
+    known = await in_force(conn)
+    if published not in known.queue:
+        raise VersionSettled(f"version {number} of {key} does not wait: it is {published.status}")
+    _insist_on_others(known.without(published))
+    await directory.lock_exclusive(conn)
+    if published == known.queue[0]:
+        await making.end(conn)
+    await definitions.withdraw(conn, published)
+    return (await versions.one(conn, key, number)).published
 
 
-async def _mark(conn: Connection, before: InForce, after: InForce, key: str) -> None:
-    """Let every value be announced anew that the KPI, or one that stands on it, has or had."""
-    changed = [key, *(d.key for d in dependants(key, after.catalogue))]
-    new = kept_for(after.terms[k] for k in changed).slices
-    for family in new:
-        await slices.mark_days(conn, family, _RECOMPUTE)
-    for family in kept_for([before.terms[key]] if key in before.terms else []).slices:
-        if family not in new:
-            await slices.mark_days(conn, family, _RECOMPUTE, every_kpi=True)
+def _insist_on_others(known: Timeline) -> None:
+    """Each of the others that wait must still fit in when its turn comes. Raises InUse."""
+    while known.queue:
+        waiting, known = known.queue[0].definition.key, known.next
+        for catalogue in (part.known.catalogue for part in known.parts):
+            for definition in catalogue.definitions.values():
+                for fault in faults(definition, catalogue):
+                    raise InUse(f"the version of {waiting} that waits needs it: {definition.key}: {fault.detail}")
 
 
 async def publish_shipped(conn: Connection, shipped: Sequence[Mapping[str, Any]], now: dt.datetime) -> None:
     """Publish what comes with Merit, where no version of that key is published yet; a company's own word stays."""
-    known = (await in_force(conn)).published
+    await making.lock(conn)
+    known = (await in_force(conn)).coming.on(dt.date.max).published
     for body in shipped:
         if body["key"] not in known:
-            await publish(conn, str(body["key"]), body, now, "merit")
+            await queue(conn, str(body["key"]), body, now, "merit")
+    await backfill.settle(conn, now)
 
 
 async def begin(conn: Connection, fiscal_month: int, currency: str) -> None:
@@ -101,9 +148,10 @@ async def begin_fiscal_year(conn: Connection, month: int) -> None:
     """Let the fiscal year begin with this month (1 to 12); what is kept by fiscal periods is counted anew."""
     if await definitions.fiscal_month(conn) == month:
         return
+    await making.lock(conn)
     await directory.lock_exclusive(conn)
     await definitions.set_fiscal_month(conn, month)
     after = await in_force(conn)
     await keys.lock(conn)
-    for kept in after.kept.keys.values():
+    for kept in (await folded(conn, after)).keys.values():
         await keys.count(conn, kept, after.shift)

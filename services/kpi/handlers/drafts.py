@@ -6,13 +6,16 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from chassis.db import Connection
 from services.kpi.domain.conditions import Fault
-from services.kpi.domain.definitions import BadDefinition, Draft
+from services.kpi.domain.definitions import BadDefinition, Draft, Published
 from services.kpi.domain.errors import DraftChanged, DraftNotFound
-from services.kpi.handlers.define import checked
+from services.kpi.domain.saved import KeyReused
+from services.kpi.handlers import define
 from services.kpi.handlers.in_force import in_force
-from services.kpi.store import drafts
+from services.kpi.store import definitions, drafts, making
 
 DRAFTS_MAX = 500
 listed = drafts.listed
@@ -25,7 +28,7 @@ async def save(
 
     Raises BadDefinition with a pointer per fault, and DraftChanged.
     """
-    definition = checked(key, body, await in_force(conn))
+    definition = define.checked(key, body, (await in_force(conn)).coming)
     await drafts.lock(conn)
     before = await drafts.one(conn, key)
     _insist(before, key, if_match)
@@ -41,6 +44,25 @@ async def read(conn: Connection, key: str) -> Draft:
     if (draft := await drafts.one(conn, key)) is None:
         raise DraftNotFound(f"no draft of {key!r} is saved")
     return draft
+
+
+async def publish(
+    conn: Connection, key: str, now: dt.datetime, by: str, valid_from: dt.date | None, request_id: str | None
+) -> Published:
+    """Publish the draft of a key, which is a draft no more: see define.publish. A request is answered once and for all.
+
+    Raises DraftNotFound, BadDefinition, and KeyReused for the same ``request_id`` with another date.
+    """
+    await making.lock(conn)
+    if request_id and (known := await definitions.asked_before(conn, key, request_id)):
+        if known.valid_from != valid_from:
+            raise KeyReused("this Idempotency-Key came with another date before")
+        return known
+    await drafts.lock(conn)
+    body = msgspec.to_builtins((await read(conn, key)).definition)
+    published = await define.publish(conn, key, body, now, by, valid_from, request_id)
+    await drafts.discard(conn, key)
+    return published
 
 
 async def discard(conn: Connection, key: str, if_match: str | None) -> None:

@@ -13,7 +13,7 @@ from chassis.db import Connection, Database, DatabaseUnavailable
 from services.kpi.domain.exchange import converted, places
 from services.kpi.domain.facts import REASONS, Fact
 from services.kpi.domain.objects import OBJECT_KINDS
-from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.in_force import folded, in_force
 from services.kpi.handlers.replace_facts import Replaced, changes, fold, take_keys
 from services.kpi.store import conversions, directory, histories, rates
 from services.kpi.store.histories import ObjectKey
@@ -77,8 +77,9 @@ async def _make_anew(conn: Connection, keys: Sequence[ObjectKey]) -> None:
         facts: list[Fact] = kind.stand(kind.unpack(packed)).facts
         objects.append(Replaced(key, partition, _RECOMPUTE, facts, facts))
     gone, fresh = changes(await in_reporting_currency(conn, known.currency, objects))
-    await fold(conn, gone, fresh, known)
-    await take_keys(conn, gone, fresh, known)
+    kept = await folded(conn, known)
+    await fold(conn, gone, fresh, kept)
+    await take_keys(conn, gone, fresh, kept, known.shift)
 
 
 @dataclass

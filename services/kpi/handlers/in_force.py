@@ -6,22 +6,33 @@ from functools import lru_cache
 
 from chassis.db import Connection
 from services.kpi.domain.fact_kinds import FieldType
-from services.kpi.domain.meaning import InForce
-from services.kpi.store import custom_fields, definitions
+from services.kpi.domain.meaning import Kept
+from services.kpi.domain.timeline import Timeline
+from services.kpi.store import custom_fields, definitions, making
 
 _INSTALLATIONS_MAX = 8
 
 
-async def in_force(conn: Connection) -> InForce:
-    """The newest version of every definition. What they mean is worked out once, until one of them changes."""
+async def in_force(conn: Connection) -> Timeline:
+    """Which version of every definition holds when. What they mean is worked out once, until one of them changes."""
     custom = await custom_fields.types(conn)
     fiscal_month, currency = await definitions.installation(conn)
-    return _read(await definitions.newest(conn), tuple(sorted(custom.items())), fiscal_month, currency)
+    return _read(await definitions.holding(conn), tuple(sorted(custom.items())), fiscal_month, currency)
+
+
+async def folded(conn: Connection, known: Timeline) -> Kept:
+    """Where what facts give goes: all that is kept, and what is being made, as far as it is.
+
+    Needs a lock of store.directory, or a snapshot: what is made moves on under the exclusive one.
+    """
+    reached = {p.over: p.reached for p in await making.progress(conn)} if known.queue else {}
+    return known.kept.beside(known.to_make.made_until(reached)) if reached else known.kept
 
 
 @lru_cache(maxsize=_INSTALLATIONS_MAX)
 def _read(
     rows: tuple[definitions.Row, ...], custom: tuple[tuple[str, FieldType], ...], fiscal_month: int, currency: str
-) -> InForce:
-    published = [definitions.published(row) for row in rows]
-    return InForce({p.definition.key: p for p in published}, dict(custom), fiscal_month, currency)
+) -> Timeline:
+    found = [definitions.published(row) for row in rows]
+    holding, queue = ([v for v in found if (v.status == "waiting") == waits] for waits in (False, True))
+    return Timeline(tuple(holding), tuple(queue), dict(custom), fiscal_month, currency)

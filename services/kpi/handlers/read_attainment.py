@@ -61,11 +61,11 @@ async def read_attainment(
         groups.setdefault((target.kpi, target.subject_kind), []).append(target)
     attained = {t.target_id: Attained(t, "up") for t in found}
     for (kpi, kind), some in groups.items():
-        if kpi in known.terms:
-            definition = known.published[kpi].definition
+        if kpi in known.on(as_of).published:
             pairs = [(t.subject, split(t.valid_from, t.valid_to, None)[0]) for t in some]
             answers = await value(conn, known, kpi, kind, pairs, as_of, sight)
             for t, answer in zip(some, answers, strict=True):
+                definition = known.of(answer.window).published[kpi].definition
                 attained[t.target_id] = _attained(definition, t, answer.value, reporting_currency)
     return [attained[t.target_id] for t in found]
 

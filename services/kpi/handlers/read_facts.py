@@ -15,7 +15,7 @@ from services.kpi.domain.periods import Window
 from services.kpi.domain.sight import Sight
 from services.kpi.domain.values import leaves
 from services.kpi.handlers.in_force import in_force
-from services.kpi.handlers.read_values import Question, asked_term
+from services.kpi.handlers.read_values import Question, asked_term, meanings
 from services.kpi.store import measures, values
 from services.kpi.store.measures import Behind as Behind
 from services.kpi.store.measures import Cell
@@ -47,11 +47,13 @@ async def read_facts(
     condition that fits no fact, and BadQuestion for a part that the value has not.
     """
     known = await in_force(conn)
-    published = known.version_of(key)
     (subject,), (window,) = asked.subjects or (), asked.windows
+    (meant,) = meanings(known, key, [window])
     if not await values.subjects(conn, asked.kind, sight, [subject], "", 1):
         raise SubjectNotFound(f"no such {asked.kind}: {subject}")
-    parts = {name: (measure, over) for name, measure, over in leaves(asked_term(known, key, asked), window)}
+    parts = {
+        name: (measure, over) for name, measure, over in leaves(asked_term(meant.term, asked, known.custom), window)
+    }
     if part is not None and part not in parts:
         raise BadQuestion(f"{key} has no part {part!r}, only {', '.join(parts)}")
     name = part or next(iter(parts))
@@ -59,4 +61,4 @@ async def read_facts(
     cell = Cell(measure, subject, over.cut(asked.as_of))
     found = await measures.facts_behind(conn, Asked(asked.kind, sight), cell, known.kept, after, limit)
     as_of = await values.as_of(conn)
-    return Drill(published, as_of, name, list(parts), measure.fields.kind, cell.window, found)
+    return Drill(meant.published, as_of, name, list(parts), measure.fields.kind, cell.window, found)

@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from msgspec.structs import replace
 
 from chassis.db import Connection
+from chassis.patience import within
 from services.kpi.domain.cells import Asked
 from services.kpi.domain.conditions import Condition
 from services.kpi.domain.definitions import Compare, Published
-from services.kpi.domain.errors import SubjectNotFound
+from services.kpi.domain.errors import BadQuestion, SubjectNotFound
+from services.kpi.domain.fact_kinds import FieldType
+from services.kpi.domain.faults import faults
 from services.kpi.domain.meaning import InForce
 from services.kpi.domain.measures import Term, measures_of
 from services.kpi.domain.narrowing import check_split, narrowed
 from services.kpi.domain.periods import Window, preceding, year_before
 from services.kpi.domain.sight import ALL, Sight
+from services.kpi.domain.timeline import Timeline
+from services.kpi.handlers import versions
 from services.kpi.handlers.compute import Answer, Pair, compute, compute_grouped
 from services.kpi.handlers.in_force import in_force
 from services.kpi.store import quality, values
+
+SECONDS_MAX = 10
+"""What is not kept is read from facts, and no such question may keep the database busy for longer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,30 +65,70 @@ class Completeness:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """Values in order of subject and window; ``next_cursor`` continues behind the last subject."""
+class Meant:
+    """What a KPI means over some windows, and the version that says so."""
 
     published: Published
+    term: Term
+    windows: frozenset[Window]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Values in order of subject and window; ``next_cursor`` continues behind the last subject.
+
+    ``measured_by``: the version that each window is measured by; ``published``: that of the last one.
+    """
+
+    published: Published
+    measured_by: Mapping[Window, Published]
     as_of: dt.datetime | None
     answers: Sequence[Answer]
     next_cursor: str | None
     completeness: Completeness | None
 
 
-async def read_values(conn: Connection, key: str, asked: Question, sight: Sight, after: str, limit: int) -> Page:
+async def read_values(
+    conn: Connection, key: str, asked: Question, sight: Sight, after: str, limit: int, version: int | None = None
+) -> Page:
     """Answer a question. Raises KpiNotFound; SubjectNotFound for a subject that is none or not the caller's to see.
 
-    Without asked-for subjects, those without a fact in any of the windows are left out.
+    Each window is measured by the version that holds on its last day, or by the one that is asked for (VersionNotFound;
+    TooSlow, as nothing may be kept of it). Without asked-for subjects, those without a fact in any of the windows are
+    left out.
     """
     known = await in_force(conn)
-    published = known.version_of(key)
+    instead = (await versions.one(conn, key, version)).published if version is not None else None
+    meant = meanings(known, key, asked.windows, instead)
     subjects, next_cursor = await subjects_in_sight(conn, asked, sight, after, limit)
     pairs = [(s, w) for s in subjects for w in asked.windows]
-    answers = await compared(conn, known, key, asked, pairs, sight)
+    async with within(SECONDS_MAX) if version is not None else nullcontext():
+        answers = await compared(conn, known, meant, asked, pairs, sight)
     alive = {a.subject for a in answers if a.facts} if asked.subjects is None else set(subjects)
     shown = [a for a in answers if a.subject in alive]
-    complete = await _completeness(conn, known.terms[key], asked, sight) if asked.completeness else None
-    return Page(published, await values.as_of(conn), shown, next_cursor, complete)
+    complete = await _completeness(conn, [m.term for m in meant], asked, sight) if asked.completeness else None
+    measured_by = {window: m.published for m in meant for window in m.windows}
+    last = measured_by[asked.windows[-1]]
+    return Page(last, measured_by, await values.as_of(conn), shown, next_cursor, complete)
+
+
+def meanings(known: Timeline, key: str, windows: Sequence[Window], instead: Published | None = None) -> list[Meant]:
+    """What a key means over windows, those together that are measured alike; ``instead`` of what holds. Raises
+    KpiNotFound, BadQuestion."""
+    found = []
+    for part in known.parts:
+        if mine := [window for window in windows if part.measures(window)]:
+            holding = part.known if instead is None else _beside(part.known, instead)
+            found.append(Meant(holding.version_of(key), holding.terms[key], frozenset(mine)))
+    return found
+
+
+def _beside(known: InForce, asked: Published) -> InForce:
+    """What holds on a day, with this version of one key. Raises BadQuestion where it cannot stand beside the others."""
+    beside = known.having(asked)
+    for fault in faults(asked.definition, beside.catalogue):
+        raise BadQuestion(f"version {asked.version} of {asked.definition.key} cannot be read: {fault.detail}")
+    return beside
 
 
 async def subjects_in_sight(
@@ -92,41 +141,61 @@ async def subjects_in_sight(
     return found[:limit], found[limit - 1] if len(found) > limit else None
 
 
-async def _completeness(conn: Connection, term: Term, asked: Question, sight: Sight) -> Completeness:
+async def _completeness(conn: Connection, terms: Sequence[Term], asked: Question, sight: Sight) -> Completeness:
     since, until = min(w.start for w in asked.windows), max(w.end for w in asked.windows)
     running = until > asked.as_of
     if not sight.everything:
         return Completeness(running, None, None)
-    families = {m.family for m in measures_of(term)}
+    families = {m.family for term in terms for m in measures_of(term)}
     return Completeness(
         running, await quality.waiting(conn, families), await quality.unresolved(conn, families, since, until)
     )
 
 
-def asked_term(known: InForce, key: str, asked: Question) -> Term:
-    """What the KPI means here: of only those facts that the question picks. Raises BadDefinition."""
-    return known.terms[key] if asked.where is None else narrowed(known.terms[key], asked.where, known.custom)
+def asked_term(whole: Term, asked: Question, custom: Mapping[str, FieldType]) -> Term:
+    """What a KPI means here: of only those facts that the question picks. Raises BadDefinition."""
+    return whole if asked.where is None else narrowed(whole, asked.where, custom)
 
 
 async def compared(
-    conn: Connection, known: InForce, key: str, asked: Question, pairs: Sequence[Pair], sight: Sight
+    conn: Connection,
+    known: Timeline,
+    meant: Sequence[Meant],
+    asked: Question,
+    pairs: Sequence[Pair],
+    sight: Sight,
 ) -> list[Answer]:
-    """The answers, beside each what it is compared with, if asked so; what is compared with is never cut."""
-    term = asked_term(known, key, asked)
+    """The answers in order of their pairs, beside each what it is compared with, if asked so.
+
+    ``meant``: what the windows are measured by (``meanings``).
+    """
+    found: dict[Pair, list[Answer]] = {}
+    for one in meant:
+        mine = [pair for pair in pairs if pair[1] in one.windows]
+        for answer in await _compared(conn, known, one.term, asked, mine, sight):
+            found.setdefault((answer.subject, answer.window), []).append(answer)
+    return [answer for pair in pairs for answer in found.get(pair, ())]
+
+
+async def _compared(
+    conn: Connection, known: Timeline, whole: Term, asked: Question, pairs: Sequence[Pair], sight: Sight
+) -> list[Answer]:
+    """What is compared with is measured by the same version, and never cut."""
+    term = asked_term(whole, asked, known.custom)
     check_split(term, asked.by, known.custom)
     here = Asked(asked.kind, sight, asked.by)
     answers = await _split(conn, known, here, term, pairs, asked.as_of)
     if asked.compare is None:
         return answers
     back = preceding if asked.compare == "previous_period" else year_before
-    windows = {window: back(window) for window in asked.windows}
+    windows = {window: back(window) for _, window in pairs}
     before = await _split(conn, known, here, term, [(s, windows[w]) for s, w in pairs], asked.as_of)
     found = {(a.subject, a.window, a.group): a.value for a in before}
     return [replace(a, before=found.get((a.subject, windows[a.window], a.group))) for a in answers]
 
 
 async def _split(
-    conn: Connection, known: InForce, asked: Asked, term: Term, pairs: Sequence[Pair], as_of: dt.date
+    conn: Connection, known: Timeline, asked: Asked, term: Term, pairs: Sequence[Pair], as_of: dt.date
 ) -> list[Answer]:
     if asked.by:
         return await compute_grouped(conn, known.kept, asked, term, pairs, as_of)
@@ -136,12 +205,17 @@ async def _split(
 
 async def value(
     conn: Connection,
-    known: InForce,
+    known: Timeline,
     key: str,
     kind: str,
     pairs: Sequence[Pair],
     as_of: dt.date,
     sight: Sight = ALL,
 ) -> list[Answer]:
-    """A published KPI over (subject, window) pairs, in their order: what reads and attainment share."""
-    return await _split(conn, known, Asked(kind, sight), known.terms[key], pairs, as_of)
+    """A published KPI over (subject, window) pairs, in their order, each measured by what holds on its last day."""
+    found: dict[Pair, Answer] = {}
+    for part in known.parts:
+        if mine := [pair for pair in pairs if part.measures(pair[1])]:
+            answers = await _split(conn, known, Asked(kind, sight), part.known.terms[key], mine, as_of)
+            found |= zip(mine, answers, strict=True)
+    return [found[pair] for pair in pairs]

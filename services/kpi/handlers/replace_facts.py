@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from chassis.db import Connection
 from services.kpi.domain.facts import Fact
-from services.kpi.domain.meaning import InForce
+from services.kpi.domain.meaning import Kept
 from services.kpi.store import facts, keys, slices, slots
 from services.kpi.store.facts import Change, change
 from services.kpi.store.histories import ObjectKey
@@ -46,21 +46,21 @@ def _kinds_that_stay(before: Sequence[Fact], after: Sequence[Fact]) -> set[str]:
     return {k for k in kinds if [f for f in before if f.kind == k] == [f for f in after if f.kind == k]}
 
 
-async def fold(conn: Connection, gone: Changes, fresh: Changes, known: InForce) -> None:
+async def fold(conn: Connection, gone: Changes, fresh: Changes, kept: Kept) -> None:
     """Take facts away and add others, with what they give to the slices."""
     slot = await slots.take(conn)
     for over in sorted(gone):
-        await facts.remove(conn, over, gone[over], known.kept, slot)
+        await facts.remove(conn, over, gone[over], kept, slot)
     for over in sorted(fresh):
-        await facts.add(conn, over, fresh[over], known.kept, slot)
+        await facts.add(conn, over, fresh[over], kept, slot)
     if gone:
         await slices.sweep(conn)
 
 
-async def take_keys(conn: Connection, gone: Changes, fresh: Changes, known: InForce) -> None:
+async def take_keys(conn: Connection, gone: Changes, fresh: Changes, kept: Kept, shift: int) -> None:
     """Tell the key sets. Last of all, because whoever changes them is alone with them until the transaction ends."""
-    touched = sorted(over for over in gone.keys() | fresh.keys() if known.kept.of(over).keys)
+    touched = sorted(over for over in gone.keys() | fresh.keys() if kept.of(over).keys)
     if touched:
         await keys.lock(conn)
     for over in touched:
-        await facts.take_keys(conn, over, gone.get(over, []), fresh.get(over, []), known.kept, known.shift)
+        await facts.take_keys(conn, over, gone.get(over, []), fresh.get(over, []), kept, shift)

@@ -10,15 +10,15 @@ from chassis.db import Connection
 from services.kpi.domain.conditions import Fault
 from services.kpi.domain.definitions import Published
 from services.kpi.domain.errors import KpiRefusal
-from services.kpi.domain.meaning import InForce
 from services.kpi.domain.periods import Window
 from services.kpi.domain.reports import Report, check_report
 from services.kpi.domain.saved import CannotWork
 from services.kpi.domain.sight import Sight
+from services.kpi.domain.timeline import Timeline
 from services.kpi.domain.timing import windows
 from services.kpi.handlers.compute import Answer, Pair
 from services.kpi.handlers.in_force import in_force
-from services.kpi.handlers.read_values import Question, compared
+from services.kpi.handlers.read_values import Question, compared, meanings
 from services.kpi.store import values
 from services.kpi.store.measures import Group
 
@@ -55,7 +55,7 @@ class Result:
 
 async def check(conn: Connection, report: Report, sight: Sight, today: dt.date) -> None:
     """Whether the report can work and names only subjects that its maker may see. Raises CannotWork."""
-    check_report(report, await in_force(conn), today)
+    _check(report, await in_force(conn), today)
     asked = report.subjects or ()
     seen = await values.subjects(conn, report.subject_kind, sight, asked, "", len(asked))
     faults = [
@@ -74,14 +74,20 @@ async def run(conn: Connection, report: Report, sight: Sight, until: dt.date) ->
     longer works (KPIs change); TooManyLines, also while the pages are read.
     """
     known = await in_force(conn)
-    check_report(report, known, until)
-    published = [known.version_of(key) for key in report.kpis]
+    _check(report, known, until)
+    published = [known.on(until).version_of(key) for key in report.kpis]
     pages = _pages(conn, known, report, sight, until)
     return Result(report, published, until, await values.as_of(conn), pages)
 
 
+def _check(report: Report, known: Timeline, today: dt.date) -> None:
+    """Whether it can work by all that holds on some day. Raises CannotWork."""
+    for part in known.parts:
+        check_report(report, part.known, today)
+
+
 async def _pages(
-    conn: Connection, known: InForce, report: Report, sight: Sight, until: dt.date
+    conn: Connection, known: Timeline, report: Report, sight: Sight, until: dt.date
 ) -> AsyncIterator[list[Line]]:
     over = windows(report, until, known.fiscal_month)
     asked = Question(report.subject_kind, report.subjects, over, until, report.group_by, report.filter, report.compare)
@@ -99,14 +105,14 @@ async def _pages(
 
 
 async def _page(
-    conn: Connection, known: InForce, report: Report, asked: Question, subjects: Sequence[str], sight: Sight
+    conn: Connection, known: Timeline, report: Report, asked: Question, subjects: Sequence[str], sight: Sight
 ) -> list[Line]:
     """The lines of some subjects; without asked-for ones, those that have no fact in any window are left out."""
     pairs: list[Pair] = [(s, w) for s in subjects for w in asked.windows]
     found: dict[tuple[str, Window, Group], list[Answer | None]] = {}
     alive = set(report.subjects or ())
     for n, key in enumerate(report.kpis):
-        for answer in await compared(conn, known, key, asked, pairs, sight):
+        for answer in await compared(conn, known, meanings(known, key, asked.windows), asked, pairs, sight):
             place = found.setdefault((answer.subject, answer.window, answer.group), [None] * len(report.kpis))
             place[n] = answer
             if answer.facts:

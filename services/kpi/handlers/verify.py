@@ -20,7 +20,7 @@ from services.kpi.domain.objects import OBJECT_KINDS
 from services.kpi.domain.objects.object_kind import ObjectKind
 from services.kpi.domain.quality import Said, Tallies
 from services.kpi.domain.spans import spans
-from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.in_force import folded, in_force
 from services.kpi.store import conversions, directory, verification
 from services.kpi.store.histories import ObjectKey
 from services.kpi.translate import read_event
@@ -31,13 +31,14 @@ CHUNK_RECORDS = 2_000
 async def verify(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
     """Every check of this service. ``conn`` must be one repeatable-read snapshot."""
     checks = await _facts_equal_log(conn, bus, zone)
-    kept, made = await directory.spans(conn), spans((await directory.people(conn)).values())
-    checks.append(_check("spans equal the directory's memberships", len(made), sorted(kept ^ made)))
+    lasting, made = await directory.spans(conn), spans((await directory.people(conn)).values())
+    checks.append(_check("spans equal the directory's memberships", len(made), sorted(lasting ^ made)))
     known = await in_force(conn)
-    for measure in (m for measures in known.kept.slices.values() for m in measures):
+    kept = await folded(conn, known)
+    for measure in (m for measures in kept.slices.values() for m in measures):
         examined, wrong = await verification.slices_that_differ(conn, measure)
         checks.append(_check(f"slices of measure {measure.id} equal their recomputation", examined, wrong))
-    for keys in known.kept.keys.values():
+    for keys in kept.keys.values():
         examined, wrong = await verification.keys_that_differ(conn, keys, known.shift)
         checks.append(_check(f"key set {keys.key_set.id} equals its recomputation", examined, wrong))
     return checks

@@ -6,16 +6,40 @@ from fastapi import APIRouter
 
 from chassis.patience import TooSlow
 from services.kpi.domain.definitions import BadDefinition
-from services.kpi.domain.errors import BadQuestion, DraftChanged, DraftNotFound, KpiNotFound, NotYet, SubjectNotFound
+from services.kpi.domain.errors import (
+    BadQuestion,
+    DraftChanged,
+    DraftNotFound,
+    InUse,
+    KpiNotFound,
+    NotYet,
+    SubjectNotFound,
+    VersionNotFound,
+    VersionSettled,
+)
 from services.kpi.domain.periods import BadPeriod
 from services.kpi.domain.saved import CannotWork, Changed, KeyReused, NotFound, NotYours, ShippedStays
 from services.kpi.handlers.run_report import TooManyLines
-from services.kpi.routes import definitions, drafts, facts, quality, quality_table, rates, reports, targets, values
+from services.kpi.routes import (
+    definitions,
+    drafts,
+    facts,
+    quality,
+    quality_table,
+    rates,
+    reports,
+    targets,
+    values,
+    versions,
+)
 
 ERROR_STATUS: dict[type[Exception], int] = {
     KpiNotFound: 404,
     SubjectNotFound: 404,
     DraftNotFound: 404,
+    VersionNotFound: 404,
+    VersionSettled: 409,
+    InUse: 409,
     DraftChanged: 412,
     BadDefinition: 422,
     BadPeriod: 422,
@@ -32,5 +56,5 @@ ERROR_STATUS: dict[type[Exception], int] = {
 }
 
 router = APIRouter()
-for part in (definitions, drafts, values, facts, targets, quality, quality_table, rates, reports):
+for part in (definitions, drafts, versions, values, facts, targets, quality, quality_table, rates, reports):
     router.include_router(part.router)

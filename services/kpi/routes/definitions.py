@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Body, Depends, Query, Request
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from chassis.tokens import Caller, requires
 from services.kpi.domain.definitions import Published
@@ -35,7 +35,7 @@ async def list_kpis(
     request: Request, caller: Annotated[Caller, Depends(requires("kpis.read"))], page: Annotated[PageQuery, Query()]
 ) -> dict[str, Any]:
     async with deps_of(request).database.transaction(readonly=True) as conn:
-        known = (await define.in_force(conn)).published
+        known = (await define.in_force(conn)).on(deps_of(request).today()).published
     keys = [k for k in sorted(known) if k > page.cursor]
     items = [told(known[k]) for k in keys[: page.limit]]
     return {"items": items, "next_cursor": keys[page.limit - 1] if len(keys) > page.limit else None}
@@ -46,19 +46,29 @@ async def read_kpi(
     request: Request, key: str, caller: Annotated[Caller, Depends(requires("kpis.read"))]
 ) -> dict[str, Any]:
     async with deps_of(request).database.transaction(readonly=True) as conn:
-        return told((await define.in_force(conn)).version_of(key))
+        return told((await define.in_force(conn)).on(deps_of(request).today()).version_of(key))
 
 
-@router.put("/v1/kpis/{key}", summary="Publish a KPI definition as its next version")
+@router.put("/v1/kpis/{key}", summary="Publish a KPI definition as its next version, for all time")
 async def publish_kpi(
     request: Request,
+    response: Response,
     key: str,
     caller: Annotated[Caller, Depends(requires("kpis.define"))],
     body: Annotated[dict[str, Any], Body(examples=[EXAMPLE])],
 ) -> dict[str, Any]:
+    """The short way, without a draft. 202: much has to be made from facts first; the version's own page says how far
+    that has come, and it holds when it is done."""
     deps = deps_of(request)
     async with deps.database.transaction() as conn:
-        return told(await define.publish(conn, key, body, deps.clock.now(), caller.subject))
+        published = await define.publish(conn, key, body, deps.clock.now(), caller.subject)
+    response.status_code = status_of(published)
+    return told(published)
+
+
+def status_of(published: Published) -> int:
+    """200, or 202 for a version that waits until it is made."""
+    return 202 if published.status == "waiting" else 200
 
 
 def told(published: Published) -> dict[str, Any]:
@@ -68,4 +78,6 @@ def told(published: Published) -> dict[str, Any]:
         "version": published.version,
         "published_at": published.published_at,
         "published_by": published.published_by,
+        "valid_from": published.valid_from,
+        "status": published.status,
     }

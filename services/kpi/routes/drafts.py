@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any
 
 import msgspec
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict
 
 from chassis.tokens import Caller, requires
 from services.kpi.domain.definitions import Draft
@@ -14,7 +16,7 @@ from services.kpi.handlers import drafts
 from services.kpi.handlers.preview import Seen, preview
 from services.kpi.handlers.read_values import Question
 from services.kpi.routes.asking import PageQuery, counted, deps_of, sight_of
-from services.kpi.routes.definitions import EXAMPLE
+from services.kpi.routes.definitions import EXAMPLE, status_of, told
 from services.kpi.routes.windows import WindowsQuery, value_item, windows_of
 
 router = APIRouter()
@@ -22,6 +24,17 @@ CELLS_MAX = 2_000
 """Values in one page of a preview: most are read from facts."""
 Definer = Annotated[Caller, Depends(requires("kpis.define"))]
 IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 if it has changed")]
+IdempotencyKey = Annotated[
+    str | None, Header(min_length=1, max_length=200, description="the same again is answered as the first time")
+]
+
+
+class Publication(BaseModel):
+    """From which local day on the version is to hold; absent: for all time."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    valid_from: dt.date | None = None
 
 
 @router.get("/v1/kpi-drafts", summary="The KPI definitions that are written and not published")
@@ -64,6 +77,24 @@ async def save_draft(
 async def discard_draft(request: Request, key: str, caller: Definer, if_match: IfMatch = None) -> None:
     async with deps_of(request).database.transaction() as conn:
         await drafts.discard(conn, key, if_match)
+
+
+@router.post("/v1/kpis/{key}/publish", summary="Publish the draft as the KPI's next version, from a day on")
+async def publish_draft(
+    request: Request,
+    response: Response,
+    key: str,
+    caller: Definer,
+    body: Publication,
+    idempotency_key: IdempotencyKey = None,
+) -> dict[str, Any]:
+    """A window is measured by the version that holds on its last day. 202: much has to be made from facts first; the
+    version's own page says how far that has come, and it holds when it is done."""
+    deps = deps_of(request)
+    async with deps.database.transaction() as conn:
+        published = await drafts.publish(conn, key, deps.clock.now(), caller.subject, body.valid_from, idempotency_key)
+    response.status_code = status_of(published)
+    return told(published)
 
 
 @router.post("/v1/kpis/{key}/preview", summary="What a definition would say of your data, beside the published one")

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from chassis.db import Connection
-from services.kpi.domain.definitions import Definition, Published
+from services.kpi.domain.definitions import Definition, Published, Status
 from services.kpi.domain.fact_kinds import FieldType
 
 
@@ -21,6 +21,10 @@ class Row(NamedTuple):
     published_at: dt.datetime
     published_by: str
     custom: str
+    valid_from: dt.date | None
+    status: Status
+    ticket: int
+    switched_at: dt.datetime | None
 
 
 _decode = msgspec.json.Decoder(Definition).decode
@@ -29,29 +33,101 @@ _types = msgspec.json.Decoder(dict[str, FieldType]).decode
 
 def published(row: Row) -> Published:
     """The version that a row holds."""
-    return Published(_decode(row.body), row.version, row.published_at, row.published_by, _types(row.custom))
-
-
-async def newest(conn: Connection) -> tuple[Row, ...]:
-    """The newest version of every definition, in order of their keys."""
-    rows = await conn.fetch(
-        "select distinct on (key) key, version, body::text as body, published_at, published_by, custom::text as custom"
-        " from definition order by key, version desc"
+    return Published(
+        _decode(row.body),
+        row.version,
+        row.published_at,
+        row.published_by,
+        _types(row.custom),
+        row.valid_from,
+        row.status,
+        row.ticket,
+        row.switched_at,
     )
+
+
+_ROWS = (
+    "select key, version, body::text as body, published_at, published_by, custom::text as custom, valid_from, status,"
+    " ticket, switched_at from definition"
+)
+
+
+async def holding(conn: Connection) -> tuple[Row, ...]:
+    """The versions that hold on some day, or wait to, in the order in which they were published."""
+    rows = await conn.fetch(f"{_ROWS} where status in ('published', 'waiting') order by ticket, key, version")
     return tuple(Row(*r.values()) for r in rows)
 
 
-async def publish(conn: Connection, published: Published) -> None:
+async def versions(conn: Connection, key: str, before: int | None = None, limit: int | None = None) -> list[Published]:
+    """The versions of a key with a number below ``before``, the newest first."""
+    rows = await conn.fetch(
+        f"{_ROWS} where key = $1 and ($2::int is null or version < $2) order by version desc limit $3",
+        key,
+        before,
+        limit,
+    )
+    return [published(Row(*r.values())) for r in rows]
+
+
+async def version(conn: Connection, key: str, number: int) -> Published | None:
+    """One version of a key."""
+    row = await conn.fetchrow(f"{_ROWS} where key = $1 and version = $2", key, number)
+    return published(Row(*row.values())) if row else None
+
+
+async def asked_before(conn: Connection, key: str, request_id: str) -> Published | None:
+    """The version of a key that a request published."""
+    row = await conn.fetchrow(f"{_ROWS} where key = $1 and request_id = $2", key, request_id)
+    return published(Row(*row.values())) if row else None
+
+
+async def next_ticket(conn: Connection) -> int:
+    """The next place in the order of publications."""
+    found: int = await conn.fetchval("select coalesce(max(ticket), 0) + 1 from definition")
+    return found
+
+
+async def switch(conn: Connection, published: Published, now: dt.datetime) -> None:
+    """Let a version hold that waited; those of its key that hold on no day any more are superseded."""
+    await conn.execute(
+        "update definition set status = 'superseded' where key = $1 and status = 'published'"
+        " and coalesce(valid_from, '0001-01-01') >= $2",
+        published.definition.key,
+        published.since,
+    )
+    await conn.execute(
+        "update definition set status = 'published', switched_at = $3 where key = $1 and version = $2",
+        published.definition.key,
+        published.version,
+        now,
+    )
+
+
+async def withdraw(conn: Connection, published: Published) -> None:
+    """Let a version that waits wait no more."""
+    await conn.execute(
+        "update definition set status = 'withdrawn' where key = $1 and version = $2",
+        published.definition.key,
+        published.version,
+    )
+
+
+async def publish(conn: Connection, published: Published, request_id: str | None = None) -> None:
     """Add a version."""
     await conn.execute(
-        "insert into definition (key, version, body, published_at, published_by, custom)"
-        " values ($1, $2, $3::text::jsonb, $4, $5, $6::text::jsonb)",
+        "insert into definition (key, version, body, published_at, published_by, custom, valid_from, status, ticket,"
+        " switched_at, request_id) values ($1, $2, $3::text::jsonb, $4, $5, $6::text::jsonb, $7, $8, $9, $10, $11)",
         published.definition.key,
         published.version,
         msgspec.json.encode(published.definition).decode(),
         published.published_at,
         published.published_by,
         msgspec.json.encode(published.custom).decode(),
+        published.valid_from,
+        published.status,
+        published.ticket,
+        published.switched_at,
+        request_id,
     )
 
 

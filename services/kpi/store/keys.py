@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from chassis.db import Connection
+from services.kpi.domain.fact_sql import of_objects
 from services.kpi.domain.key_sets import applied, filled, given
 from services.kpi.domain.meaning import KeptKeys
+from services.kpi.domain.measures import KeySet
 from services.kpi.domain.sql import Params
+from services.kpi.store.forgetting import forget_some
 
 
 async def lock(conn: Connection) -> None:
@@ -30,27 +35,34 @@ async def change(
     await conn.execute("delete from key_slice where set_id = $1 and facts = 0", kept.key_set.id)
 
 
-async def make(conn: Connection, kept: KeptKeys, shift: int) -> None:
-    """Make a set from all facts. Needs ``lock``."""
-    await drop(conn, kept.key_set.id)
+async def make(conn: Connection, kept: KeptKeys, shift: int, after: str, until: str | None) -> None:
+    """Add to a set that is new what the facts of some objects give (fact_sql.of_objects). Needs ``lock``."""
     params = Params()
-    rows = given(kept.key_set, params)
-    await conn.execute(
-        "insert into key_day (set_id, key, day, kind, subject, facts)"
-        f" select {params.add(kept.key_set.id, 'text')}, key, day, kind, subject, facts from ({rows}) d",
-        *params,
-    )
-    await count(conn, kept, shift)
+    source = of_objects(kept.key_set.distinct.family.kind, params, after, until)
+    await change(conn, kept, shift, params, "", source, "1")
 
 
 async def count(conn: Connection, kept: KeptKeys, shift: int) -> None:
     """Make a set's counts anew from its days. Needs ``lock``."""
     await conn.execute("delete from key_slice where set_id = $1", kept.key_set.id)
+    await count_besides(conn, kept.key_set, kept.thresholds, shift)
+
+
+async def count_besides(conn: Connection, key_set: KeySet, thresholds: Sequence[int], shift: int) -> None:
+    """Count a set's keys for further thresholds, from its days. Needs ``lock``."""
     params = Params()
-    await conn.execute(filled(kept.key_set, kept.thresholds, shift, params), *params)
+    await conn.execute(filled(key_set, thresholds, shift, params), *params)
 
 
-async def drop(conn: Connection, set_id: str) -> None:
-    """Forget a set. Needs ``lock``."""
-    await conn.execute("delete from key_day where set_id = $1", set_id)
-    await conn.execute("delete from key_slice where set_id = $1", set_id)
+async def count_no_more(conn: Connection, key_set: KeySet, thresholds: Sequence[int]) -> None:
+    """Forget a set's counts for some thresholds. Needs ``lock``."""
+    await conn.execute(
+        "delete from key_slice where set_id = $1 and at_least = any($2::int[])", key_set.id, list(thresholds)
+    )
+
+
+async def forget(conn: Connection, set_ids: Collection[str], limit: int) -> bool:
+    """Remove some rows of a set that is none of these; whether there was one."""
+    return await forget_some(conn, "key_day", "set_id", set_ids, limit) or await forget_some(
+        conn, "key_slice", "set_id", set_ids, limit
+    )

@@ -1,4 +1,4 @@
-"""Slices as a whole: made from all facts, forgotten, and marks for everything that a change of meaning touches."""
+"""Slices as a whole: made from facts, forgotten, and marks for everything that a change of meaning touches."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from collections.abc import Collection, Sequence
 
 from chassis.db import Connection
 from chassis.telemetry import current_traceparent
+from services.kpi.domain.fact_sql import of_objects
 from services.kpi.domain.measures import Family, Measure
+from services.kpi.domain.periods import DAY
 from services.kpi.domain.slices import contributions, into_slices
 from services.kpi.domain.sql import Params, day_of, subjects_of
+from services.kpi.store.forgetting import forget_some
 
 
-async def make(conn: Connection, family: Family, measures: Sequence[Measure], slot: int) -> None:
-    """Make the slices of new measures of a family from all facts. ``slot``: see store.slots."""
-    await conn.execute("delete from slice where measure_id = any($1::text[])", [m.id for m in measures])
+async def make(
+    conn: Connection, family: Family, measures: Sequence[Measure], slot: int, after: str, until: str | None
+) -> None:
+    """Add to the slices of new measures of a family what the facts of some objects give (fact_sql.of_objects).
+
+    ``slot``: see store.slots.
+    """
     params = Params()
-    delta = contributions(family, measures, params)
+    delta = contributions(family, measures, params, of_objects(family.kind, params, after, until))
     await conn.execute(f"with d0 as ({delta}) {into_slices([measures], params, 1, slot)}", *params)
 
 
@@ -25,9 +32,21 @@ async def sweep(conn: Connection) -> None:
     await conn.execute("delete from slice where facts = 0 and value = 0")
 
 
-async def keep_only(conn: Connection, measure_ids: Collection[str]) -> None:
-    """Remove the slices of measures that no definition in force uses."""
-    await conn.execute("delete from slice where measure_id <> all($1::text[])", list(measure_ids))
+async def forget(conn: Connection, measure_ids: Collection[str], limit: int) -> bool:
+    """Remove some slices of a measure that is none of these; whether there was one."""
+    return await forget_some(conn, "slice", "measure_id", measure_ids, limit)
+
+
+async def next_day(conn: Connection, family: Family, since: dt.date, facts: int) -> dt.date | None:
+    """The day before which the next facts of a family lie, from a day on; None: all that are left do."""
+    params = Params()
+    day = day_of(family, family.time, params)
+    found: dt.date | None = await conn.fetchval(
+        f"select {day} from {family.kind.table} f where {day} >= {params.add(since, 'date')}"
+        f" order by 1 offset {params.add(facts, 'int')} limit 1",
+        *params,
+    )
+    return found and max(found, since + DAY)
 
 
 async def mark_days(

@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Index, Numeric
+from sqlalchemy import BigInteger, Index, Numeric
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -37,7 +37,8 @@ class RateRow(KpiTable, table=True):
 
 
 class DefinitionVersion(KpiTable, table=True):
-    """Every published version of a KPI's definition; the highest is in force."""
+    """Every published version of a KPI's definition (domain.definitions.Published). ``ticket``: the order in which they
+    were published; ``request_id``: the Idempotency-Key that it was published with."""
 
     __tablename__ = "definition"
     key: str = Field(primary_key=True)
@@ -46,6 +47,11 @@ class DefinitionVersion(KpiTable, table=True):
     published_at: dt.datetime = Field(sa_type=INSTANT)
     published_by: str
     custom: dict[str, Any] = Field(sa_type=JSONB, sa_column_kwargs={"server_default": "{}"})
+    valid_from: dt.date | None
+    status: str = Field(sa_column_kwargs={"server_default": "published"})
+    ticket: int = Field(sa_type=BigInteger, sa_column_kwargs={"server_default": "0"})
+    switched_at: dt.datetime | None = Field(sa_type=INSTANT)
+    request_id: str | None
 
 
 class DraftRow(KpiTable, table=True):

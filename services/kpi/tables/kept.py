@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from typing import Any
 
 from sqlalchemy import BigInteger, Index, Numeric
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
 from chassis.db import INSTANT
@@ -73,6 +75,28 @@ class KeySlice(KpiTable, table=True):
     years: int
     fiscal_quarters: int
     fiscal_years: int
+
+
+class Making(KpiTable, table=True):
+    """How far the version that is being made has come, by kind of fact: facts of objects until ``reached`` are in what
+    it needs; null: all are. Empty while none is being made."""
+
+    __tablename__ = "making"
+    over: str = Field(primary_key=True)
+    reached: str | None
+    facts_done: int = Field(sa_type=BigInteger)
+    facts_total: int = Field(sa_type=BigInteger)
+    started_at: dt.datetime = Field(sa_type=INSTANT)
+
+
+class Remark(KpiTable, table=True):
+    """Days from ``since`` on whose values wait to be marked, of a family of facts, after a definition changed."""
+
+    __tablename__ = "remark"
+    id: int | None = Field(default=None, primary_key=True, sa_type=BigInteger)
+    family: dict[str, Any] = Field(sa_type=JSONB)
+    every_kpi: bool
+    since: dt.date
 
 
 class CalendarRow(KpiTable, table=True):

@@ -1,0 +1,173 @@
+"""What a publication needs is made from facts in chunks, and then switched to in one step.
+
+Each step is a short transaction: a chunk of facts and how far it reaches commit together, so that a crash loses and
+doubles nothing. Meanwhile batches fold what they bring of objects that were reached into what is being made.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import logging
+from dataclasses import dataclass
+
+from chassis import progress
+from chassis.clock import Clock, pause
+from chassis.db import Connection, Database, DatabaseUnavailable
+from services.kpi.domain.definitions import Published
+from services.kpi.domain.facts import REASONS
+from services.kpi.domain.faults import dependants
+from services.kpi.domain.measures import Family, measures_of
+from services.kpi.domain.timeline import Timeline
+from services.kpi.handlers.in_force import folded, in_force
+from services.kpi.store import definitions, directory, keys, making, slices, slots
+from services.kpi.store.making import Progress
+
+log = logging.getLogger(__name__)
+
+CHUNK_FACTS = 5_000
+"""Facts in a chunk: a batch waits for no more than one of them."""
+FORGET_ROWS = 20_000
+MARKS_MAX = 20_000
+"""Marks that may wait to be announced before more are made."""
+IDLE_SECONDS = 2.0
+REST_SECONDS = 0.05
+"""Between two steps, so that batches that wait come first."""
+RETRY_SECONDS = 2.0
+_RECOMPUTE = REASONS.index("recompute")
+
+
+@dataclass
+class Backfiller:
+    """Takes the steps that publications need; of several one works and the others idle."""
+
+    database: Database
+    clock: Clock
+    chunk_facts: int = CHUNK_FACTS
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until ``stop``; survives a database that is down."""
+        while not stop.is_set():
+            progress.beat("backfill")
+            try:
+                wait = REST_SECONDS if await self.step() else IDLE_SECONDS
+            except DatabaseUnavailable as error:
+                log.warning("backfill: %s", error)
+                wait = RETRY_SECONDS
+            except Exception:
+                log.exception("backfill: a step failed; trying it again")
+                wait = RETRY_SECONDS
+            await pause(wait, stop)
+        progress.ended("backfill")
+
+    async def step(self) -> bool:
+        """Take the next step, in one transaction; whether there was one."""
+        async with self.database.transaction() as conn:
+            return await making.alone(conn) and await advance(conn, self.clock.now(), self.chunk_facts)
+
+
+async def advance(conn: Connection, now: dt.datetime, chunk_facts: int = CHUNK_FACTS) -> bool:
+    """Take the next step for publications; whether there was one. Needs making.lock.
+
+    First goes what nobody needs any more, so that what comes anew begins with nothing; then the marks that a switch
+    left; then the queue.
+    """
+    known = await in_force(conn)
+    if await _forget(conn, known) or await _mark(conn, chunk_facts):
+        return True
+    if not known.queue:
+        return False
+    under_way = await making.progress(conn)
+    if not under_way and known.to_make.overs:
+        await _begin(conn, known, now)
+    elif part := next((p for p in under_way if p.reached is not None), None):
+        await _make(conn, known, part, part.reached or "", chunk_facts)
+    else:
+        await _switch(conn, known, known.queue[0], now)
+    return True
+
+
+async def settle(conn: Connection, now: dt.datetime) -> None:
+    """Take all steps at once if they are small: no more than a chunk of facts. Needs making.lock."""
+    known = await in_force(conn)
+    if not known.queue or await making.progress(conn) or await making.next_remark(conn):
+        return
+    for over in sorted({f.over for f in (*known.kept.slices, *known.coming.kept.slices)}):
+        if await making.facts_of(conn, over, CHUNK_FACTS + 1) > CHUNK_FACTS:
+            return
+    while await advance(conn, now):
+        pass
+
+
+async def _forget(conn: Connection, known: Timeline) -> bool:
+    kept = await folded(conn, known)
+    return await slices.forget(conn, kept.measure_ids, FORGET_ROWS) or await keys.forget(conn, kept.keys, FORGET_ROWS)
+
+
+async def _mark(conn: Connection, chunk_facts: int) -> bool:
+    """Mark some days more, unless enough wait to be announced."""
+    found = await making.next_remark(conn)
+    if found is None or await making.marks(conn, MARKS_MAX) >= MARKS_MAX:
+        return False
+    until = await slices.next_day(conn, found.family, found.since, chunk_facts)
+    await slices.mark_days(conn, found.family, _RECOMPUTE, found.since, until or dt.date.max, found.every_kpi)
+    await making.remarked(conn, found.id, until)
+    return True
+
+
+async def _begin(conn: Connection, known: Timeline, now: dt.datetime) -> None:
+    """From now on batches fold what the first of the queue needs: nothing of it is reached yet."""
+    facts_total = {over: await making.facts_of(conn, over) for over in known.to_make.overs}
+    await directory.lock_exclusive(conn)
+    await making.begin(conn, facts_total, now)
+    log.info("backfill of %s: %d facts", _name(known.queue[0]), sum(facts_total.values()))
+
+
+async def _make(conn: Connection, known: Timeline, part: Progress, after: str, chunk_facts: int) -> None:
+    """The facts of the next objects, all of them: batches are kept out meanwhile."""
+    new = known.to_make.of(part.over)
+    await directory.lock_exclusive(conn)
+    until, facts = await making.next_objects(conn, part.over, after, chunk_facts)
+    slot = await slots.take(conn)
+    for family, measures in new.slices.items():
+        await slices.make(conn, family, measures, slot, after, until)
+    await making.reach(conn, part.over, until, facts)
+    if new.keys:
+        await keys.lock(conn)
+    for kept in new.keys.values():
+        await keys.make(conn, kept, known.shift, after, until)
+
+
+async def _switch(conn: Connection, known: Timeline, published: Published, now: dt.datetime) -> None:
+    """Let the version hold, and all that is announced of it or stands on it be announced anew."""
+    await directory.lock_exclusive(conn)
+    await _count_keys(conn, known)
+    await definitions.switch(conn, published, now)
+    await making.end(conn)
+    await making.remark(conn, _families(known, published))
+    log.info("%s holds from %s", _name(published), published.valid_from or "ever")
+
+
+async def _count_keys(conn: Connection, known: Timeline) -> None:
+    """Sets that are kept already may be counted in other ways from now on."""
+    before, after = known.kept.keys, known.next.kept.keys
+    changed = [(before[i], after[i]) for i in after if i in before and before[i] != after[i]]
+    if changed:
+        await keys.lock(conn)
+    for old, new in changed:
+        await keys.count_no_more(conn, old.key_set, sorted({*old.thresholds} - {*new.thresholds}))
+        if gained := sorted({*new.thresholds} - {*old.thresholds}):
+            await keys.count_besides(conn, old.key_set, gained, known.shift)
+
+
+def _families(known: Timeline, published: Published) -> list[tuple[Family, bool]]:
+    """The facts whose days must be marked: for what stands on them, or for all KPIs where it did and does not."""
+    key = published.definition.key
+    told = {key, *(d.key for part in known.next.parts for d in dependants(key, part.known.catalogue))}
+    new = {m.family for k, term in known.next.terms if k in told for m in measures_of(term)}
+    old = {m.family for k, term in known.terms if k == key for m in measures_of(term)} - new
+    return [*((f, False) for f in sorted(new, key=str)), *((f, True) for f in sorted(old, key=str))]
+
+
+def _name(published: Published) -> str:
+    return f"version {published.version} of {published.definition.key}"

@@ -1,0 +1,65 @@
+"""The versions of a definition, and how far the one that is being made has come."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from chassis.db import Connection
+from services.kpi.domain.definitions import Published
+from services.kpi.domain.errors import KpiNotFound, VersionNotFound
+from services.kpi.handlers.in_force import in_force
+from services.kpi.store import definitions, making
+from services.kpi.store.making import Progress
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """How many of the facts are made; of those that come meanwhile some are not in the total."""
+
+    facts_done: int
+    facts_total: int
+    started_at: dt.datetime
+
+    def ends_about_at(self, now: dt.datetime) -> dt.datetime | None:
+        """When it will be done at the rate so far; None before the first facts."""
+        if not self.facts_done:
+            return None
+        left = max(0, self.facts_total - self.facts_done)
+        return now + (now - self.started_at) * left / self.facts_done
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A version; ``made`` while it is being made."""
+
+    published: Published
+    made: Made | None = None
+
+
+async def listed(conn: Connection, key: str, before: int | None, limit: int) -> list[Version]:
+    """The versions of a key with a number below ``before``, the newest first. Raises KpiNotFound."""
+    found = await definitions.versions(conn, key, before, limit)
+    if not found and before is None:
+        raise KpiNotFound(f"no KPI {key!r} is published")
+    return await _with_progress(conn, found)
+
+
+async def one(conn: Connection, key: str, number: int) -> Version:
+    """One version of a key. Raises VersionNotFound."""
+    if (found := await definitions.version(conn, key, number)) is None:
+        raise VersionNotFound(f"{key!r} has no version {number}")
+    (version,) = await _with_progress(conn, [found])
+    return version
+
+
+async def _with_progress(conn: Connection, found: Sequence[Published]) -> list[Version]:
+    queue, progress = (await in_force(conn)).queue, await making.progress(conn)
+    made = _summed(progress) if progress else None
+    return [Version(p, made if queue and p == queue[0] else None) for p in found]
+
+
+def _summed(progress: Sequence[Progress]) -> Made:
+    done, total = sum(p.facts_done for p in progress), sum(p.facts_total for p in progress)
+    return Made(done, total, progress[0].started_at)

@@ -66,7 +66,7 @@ ROUTES = [
     Route("POST", "/v1/kpis/{key}/publish", DEFINES_KPIS, place={"key": "unknown"}),
     Route("GET", "/v1/kpis/{key}/versions", READS_KPIS, place={"key": "sales_amount"}),
     Route("GET", "/v1/kpis/{key}/versions/{version}", READS_KPIS, place={"key": "sales_amount", "version": "1"}),
-    Route("DELETE", "/v1/kpis/{key}/versions/{version}", DEFINES_KPIS, place={"key": "unknown", "version": "1"}),
+    Route("DELETE", "/v1/kpis/{key}/versions/{version}", DEFINES_KPIS, place={"key": "unknown", "version": "9"}),
     Route("POST", "/v1/kpis/{key}/preview", DEFINES_KPIS, place={"key": "sales_amount"}),
     Route("GET", "/v1/kpis/{key}/values", READS_KPIS, {"subject_kind": "rep", **SPAN}, place={"key": "sales_amount"}),
     Route(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from chassis.tokens import Caller, requires
 from services.kpi.domain.errors import BadQuestion
@@ -15,6 +15,7 @@ from services.kpi.routes.asking import PageQuery, deps_of
 from services.kpi.routes.definitions import told
 
 router = APIRouter()
+Number = Annotated[int, Path(ge=1, le=1_000_000)]
 
 
 @router.get("/v1/kpis/{key}/versions", summary="The versions of a KPI definition, the newest first")
@@ -35,7 +36,7 @@ async def list_versions(
 
 @router.get("/v1/kpis/{key}/versions/{version}", summary="One version of a KPI definition, and how far it is made")
 async def read_version(
-    request: Request, key: str, version: int, caller: Annotated[Caller, Depends(requires("kpis.read"))]
+    request: Request, key: str, version: Number, caller: Annotated[Caller, Depends(requires("kpis.read"))]
 ) -> dict[str, Any]:
     async with deps_of(request).database.transaction("repeatable_read", readonly=True) as conn:
         return _told(await versions.one(conn, key, version), deps_of(request).clock.now())
@@ -43,7 +44,7 @@ async def read_version(
 
 @router.delete("/v1/kpis/{key}/versions/{version}", summary="Withdraw a version that waits or is being made")
 async def withdraw_version(
-    request: Request, key: str, version: int, caller: Annotated[Caller, Depends(requires("kpis.define"))]
+    request: Request, key: str, version: Number, caller: Annotated[Caller, Depends(requires("kpis.define"))]
 ) -> dict[str, Any]:
     """One that holds already is not withdrawn: publish another one."""
     async with deps_of(request).database.transaction() as conn:

@@ -15,8 +15,9 @@ from chassis.db import Connection, Database
 from contracts import envelope
 from contracts.kpi import ValueChanged
 from services.kpi.domain.definitions import BadDefinition
-from services.kpi.domain.errors import BadQuestion, RequestReused, VersionNotFound
+from services.kpi.domain.errors import BadQuestion, VersionNotFound
 from services.kpi.domain.periods import named
+from services.kpi.domain.saved import KeyReused
 from services.kpi.domain.sight import Sight
 from services.kpi.handlers import define, drafts, versions
 from services.kpi.handlers.announce import announce_changes
@@ -137,6 +138,6 @@ async def test_a_draft_is_published_once_by_a_request_that_comes_twice(conn: Con
     first = await drafts.publish(conn, "mine", NOW, "me", MARCH, "request 1")
     assert (first.version, first.status, first.valid_from) == (3, "published", MARCH)
     assert await drafts.publish(conn, "mine", NOW, "me", MARCH, "request 1") == first
-    with pytest.raises(RequestReused):
+    with pytest.raises(KeyReused):
         await drafts.publish(conn, "mine", NOW, "me", None, "request 1")
     assert await read(conn, "mine", "2026-02", "2026-03") == [("2026-02", "15", 1), ("2026-03", "5", 3)]

@@ -6,7 +6,6 @@ Everything is kept for now: a topic's retention and compaction are read by the K
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,6 +26,7 @@ from chassis.bus import (
     partition_of,
 )
 from chassis.db import Database, connect
+from chassis.joined import Joined
 from chassis.postgres_group import LEASE_SECONDS, GroupMember
 from chassis.postgres_records import log_errors
 from contracts.topics import Topic
@@ -50,7 +50,12 @@ class PostgresBus:
     _members: set[tuple[GroupMember, frozenset[str]]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self._appender = _Appender(self.database)
+        self._appending: Joined[tuple[int, Outgoing], int] = Joined(
+            self._write,
+            BATCH_BYTES_MAX,
+            WAITING_BYTES_MAX,
+            lambda: LogUnavailable("too much waits to be appended already"),
+        )
 
     @classmethod
     async def open(
@@ -70,7 +75,7 @@ class PostgresBus:
 
     async def close(self) -> None:
         """Finish what is being appended and disconnect. Members leave before."""
-        await self._appender.close()
+        await self._appending.close()
         await self.database.close()
 
     async def create(self, topics: Iterable[Topic]) -> None:
@@ -90,7 +95,8 @@ class PostgresBus:
         check_size(records)
         ids = await self._partition_ids(topic)
         numbers = [partition_of(record.key, len(ids)) for record in records]
-        offsets = await self._appender.append([(ids[n], r) for n, r in zip(numbers, records, strict=True)])
+        size = sum(len(r.key) + len(r.value) for r in records)
+        offsets = await self._appending([(ids[n], r) for n, r in zip(numbers, records, strict=True)], size)
         for member, topics in self._members:
             if topic in topics:
                 member.woken.set()
@@ -151,73 +157,11 @@ class PostgresBus:
             self._ids[topic] = [row["id"] for row in rows]
         return self._ids[topic]
 
-
-@dataclass(frozen=True)
-class _Waiting:
-    """One call's records, and where its caller waits for their offsets."""
-
-    records: Sequence[tuple[int, Outgoing]]
-    size: int
-    offsets: asyncio.Future[list[int]]
-
-
-class _Appender:
-    """Appends of one process share transactions: what comes while one is under way joins the next."""
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self._queue: deque[_Waiting] = deque()
-        self._queue_bytes = 0
-        self._task: asyncio.Task[None] | None = None
-
-    async def append(self, records: Sequence[tuple[int, Outgoing]]) -> list[int]:
-        if not records:
-            return []
-        size = sum(len(r.key) + len(r.value) for _, r in records)
-        if self._queue and self._queue_bytes + size > WAITING_BYTES_MAX:
-            raise LogUnavailable("too much waits to be appended already")
-        waiting = _Waiting(records, size, asyncio.get_running_loop().create_future())
-        self._queue.append(waiting)
-        self._queue_bytes += size
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._drain())
-        return await waiting.offsets
-
-    async def close(self) -> None:
-        if self._task is not None:
-            await self._task
-
-    async def _drain(self) -> None:
-        while self._queue:
-            batch = self._next_batch()
-            try:
-                offsets = await self._write([pair for waiting in batch for pair in waiting.records])
-            except BaseException as error:
-                told = error if isinstance(error, Exception) else LogUnavailable("the log is being closed")
-                for waiting in batch:
-                    if not waiting.offsets.done():
-                        waiting.offsets.set_exception(told)
-                if told is not error:
-                    raise
-                continue
-            for waiting in batch:
-                mine, offsets = offsets[: len(waiting.records)], offsets[len(waiting.records) :]
-                if not waiting.offsets.done():
-                    waiting.offsets.set_result(mine)
-
-    def _next_batch(self) -> list[_Waiting]:
-        batch = [self._queue.popleft()]
-        size = batch[0].size
-        while self._queue and size + self._queue[0].size <= BATCH_BYTES_MAX:
-            size += self._queue[0].size
-            batch.append(self._queue.popleft())
-        self._queue_bytes -= size
-        return batch
-
     async def _write(self, records: Sequence[tuple[int, Outgoing]]) -> list[int]:
+        """Append (partition id, record) pairs of one or many calls in one transaction; returns their offsets."""
         try:
             with log_errors():
-                async with asyncio.timeout(APPEND_SECONDS_MAX), self._database.connection() as conn:
+                async with asyncio.timeout(APPEND_SECONDS_MAX), self.database.connection() as conn:
                     return await postgres_records.append(conn, records)
         except TimeoutError as error:
             raise LogUnavailable("the log did not answer in time") from error

@@ -20,6 +20,7 @@ from services.ingest.domain.room import ROOM, Room
 from services.ingest.handlers.accept import Intake
 from services.ingest.handlers.custom_fields import CustomFields
 from services.ingest.handlers.edit import Editing
+from services.ingest.handlers.identities import Identities
 from services.ingest.handlers.policies import Policies
 from services.ingest.handlers.quarantine import Quarantine
 from services.ingest.handlers.room import Gauge
@@ -55,7 +56,8 @@ def create_app(deps: Deps) -> FastAPI:
     )
     policies, fields = Policies(deps.database, deps.clock), CustomFields(deps.database, deps.clock)
     gauge = Gauge(deps.database, deps.clock, deps.room)
-    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, policies, fields, gauge)
+    identities = Identities(deps.database)
+    intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, identities, policies, fields, gauge)
     app.router.routes.append(Route(events.PATH, events.Events(intake, deps.receipt_seconds), methods=["POST"]))
     app.include_router(quarantine.router(Quarantine(deps.database), Editing(intake)))
     app.include_router(reading.router(Verification(deps.database, deps.bus)))

@@ -84,6 +84,15 @@ async def test_the_same_event_fifty_times_at_once_is_one_first(door: Any, placed
     assert await door.outcomes(event) == ["duplicate"]
 
 
+async def test_requests_that_come_at_once_share_what_they_write_down(door: Any, placed: Any) -> None:
+    requests = 40
+    answers = await asyncio.gather(*(door.send(placed(), placed(currency="ZZZ")) for _ in range(requests)))
+    assert [(a.json()["accepted"], a.json()["quarantined"]) for a in answers] == [(1, 1)] * requests
+    async with door.database.transaction() as conn:
+        assert await conn.fetchval("select count(*) from seen") == requests
+        assert await conn.fetchval("select count(distinct xmin::text) from seen") < requests / 2
+
+
 async def test_two_bodies_of_one_identity_at_once_leave_the_lower_offset_as_the_first(door: Any, placed: Any) -> None:
     event = placed()
     other = event | {"data": event["data"] | {"amount": "2"}}

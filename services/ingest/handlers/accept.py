@@ -17,12 +17,12 @@ from contracts.envelope import STRUCTURED
 from services.ingest.domain.door import Door
 from services.ingest.domain.faults import Fault, NotAnEvent
 from services.ingest.domain.judge import Judged, Mark, judge
-from services.ingest.domain.outcomes import First, Outcome, decide
+from services.ingest.domain.outcomes import First, Outcome, decide, settle
 from services.ingest.handlers.custom_fields import CustomFields
+from services.ingest.handlers.identities import Identities
 from services.ingest.handlers.policies import Policies
 from services.ingest.handlers.record import KEPT, SOUND, Recorder
 from services.ingest.handlers.room import Gauge, ToKeep
-from services.ingest.store import seen
 from services.ingest.translate import Sent, under
 
 JUDGED_PER_TURN = 50
@@ -66,6 +66,7 @@ class Intake:
     bus: Bus
     clock: Clock
     zone: ZoneInfo
+    identities: Identities
     policies: Policies
     custom_fields: CustomFields
     gauge: Gauge
@@ -84,15 +85,19 @@ class Intake:
         judged = await self._judge(sent)
         if only_source is not None and any(event.source != only_source for event in judged):
             raise ForeignSource(f"this caller sends events of the source {only_source} only")
-        async with self.database.connection() as conn:  # only reads: a transaction is two round trips more
-            known = await seen.firsts(conn, {event.mark.identity for event in judged if event.mark})
-        outcomes = decide(judged, known)
-        if strict and (faults := _faults(sent, judged, outcomes)):
+        known, waiting = await self.identities.look(judged)
+        decided = decide(judged, known)
+        if strict and (faults := _faults(sent, judged, decided)):
             raise NotValid(faults)
-        if to_keep := _to_keep(sent, judged, outcomes):
+        if to_keep := _to_keep(sent, judged, decided):
             await self.gauge.check(to_keep)
-        ours = await self.append([e for e, outcome in zip(judged, outcomes, strict=True) if outcome == "accepted"])
-        return await self._record(judged, outcomes, ours, known, sender)
+        ours = await self.append([e for e, outcome in zip(judged, decided, strict=True) if outcome == "accepted"])
+        outcomes = settle(judged, decided, ours, await self.identities.remember(ours))
+        kept: dict[bytes, str] = {}
+        if len(ours) < len(judged) or outcomes != decided or any(event.source in waiting for event in judged):
+            async with self.database.transaction() as conn:
+                kept = await self.recorder.record(conn, judged, decided, outcomes, sender)
+        return _receipt(judged, outcomes, kept, known | ours)
 
     async def door(self) -> Door:
         """What events are held to now."""
@@ -134,23 +139,16 @@ class Intake:
                 places[mark.identity] = First(mark.content, topic, at.partition.number, at.offset)
         return places
 
-    async def _record(
-        self,
-        judged: Sequence[Judged],
-        decided: Sequence[Outcome],
-        ours: Mapping[bytes, First],
-        known: Mapping[bytes, First],
-        sender: str,
-    ) -> Receipt:
-        async with self.database.transaction() as conn:
-            told = await self.recorder.record(conn, judged, decided, ours, sender)
-        results = [
-            Result(e, o, told.kept.get(e.fingerprint(o)) if o in KEPT else None)
-            for e, o in zip(judged, told.outcomes, strict=True)
-        ]
-        firsts = {**known, **told.firsts, **ours}
-        marks = [result.event.mark for result in results if result.outcome in SOUND and result.event.mark]
-        return Receipt(position_of(firsts[mark.identity] for mark in marks), results)
+
+def _receipt(
+    judged: Sequence[Judged], outcomes: Sequence[Outcome], kept: Mapping[bytes, str], places: Mapping[bytes, First]
+) -> Receipt:
+    results = [
+        Result(event, outcome, kept.get(event.fingerprint(outcome)) if outcome in KEPT else None)
+        for event, outcome in zip(judged, outcomes, strict=True)
+    ]
+    marks = [result.event.mark for result in results if result.outcome in SOUND and result.event.mark]
+    return Receipt(position_of(places[mark.identity] for mark in marks), results)
 
 
 def _faults(sent: Sent, judged: Sequence[Judged], outcomes: Sequence[Outcome]) -> list[Fault]:

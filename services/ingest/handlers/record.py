@@ -1,9 +1,9 @@
-"""Writing down what the log does not say: identities, the quarantine, what is resolved by it, and the counts."""
+"""Writing down what neither the log nor its identities say: the quarantine, what is resolved by it, and the counts."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
@@ -12,20 +12,11 @@ from chassis.db import Connection
 from services.ingest.domain.counts import Counts
 from services.ingest.domain.entries import Entry
 from services.ingest.domain.judge import Judged
-from services.ingest.domain.outcomes import First, Outcome, settle
+from services.ingest.domain.outcomes import Outcome
 from services.ingest.store import counts as counted
-from services.ingest.store import quarantine, seen
+from services.ingest.store import quarantine
 
 KEPT, SOUND = ("quarantined", "conflict"), ("accepted", "duplicate")
-
-
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """What became of each event in the end, where the kept ones lie, and the first of each identity by now."""
-
-    outcomes: Sequence[Outcome]
-    kept: Mapping[bytes, str]
-    firsts: Mapping[bytes, First]
 
 
 @dataclass(frozen=True)
@@ -44,13 +35,12 @@ class Recorder:
         conn: Connection,
         judged: Sequence[Judged],
         decided: Sequence[Outcome],
-        ours: Mapping[bytes, First],
+        outcomes: Sequence[Outcome],
         sender: str,
-    ) -> Recorded:
-        """``decided``: the outcomes before the append; ``ours``: where it put the accepted events."""
+    ) -> dict[bytes, str]:
+        """``decided``: the outcomes before the append; ``outcomes``: those after it. Returns each entry's id by its
+        fingerprint."""
         now = self.clock.now()
-        firsts = await seen.remember(conn, ours) if ours else {}
-        outcomes = settle(judged, decided, ours, firsts)
         entries = [self._entry(e, o, now) for e, o in zip(judged, outcomes, strict=True) if o in KEPT]
         fresh = await quarantine.keep(conn, entries) if entries else set()
         kept = await quarantine.kept(conn, [e.fingerprint for e in entries]) if entries else {}
@@ -58,7 +48,7 @@ class Recorder:
         _count(counts, judged, decided, outcomes, fresh)
         await self.supersede(conn, [e for e, o in zip(judged, outcomes, strict=True) if o in SOUND], sender, counts)
         await counted.add(conn, counts)
-        return Recorded(outcomes, kept, firsts)
+        return kept
 
     async def supersede(self, conn: Connection, sound: Sequence[Judged], actor: str, counts: Counts) -> None:
         """What waits in quarantine under the identity of a sound event is resolved by it."""

@@ -60,6 +60,16 @@ async def kept(conn: Connection, fingerprints: Collection[bytes]) -> dict[bytes,
     return {row["fingerprint"]: row["quarantine_id"] for row in found}
 
 
+async def waiting(conn: Connection, sources: Collection[str]) -> set[str]:
+    """Those of these sources of which anything is open."""
+    rows = await conn.fetch(
+        "select source from unnest($1::text[]) as asked(source) cross join lateral"
+        " (select from quarantine where quarantine.source = asked.source and state = 'open' limit 1) as found",
+        list(sources),
+    )
+    return {row["source"] for row in rows}
+
+
 Closed = tuple[str, str, Sequence[str]]
 """Of an entry that was closed: source, type and reps."""
 

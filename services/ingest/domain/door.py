@@ -43,7 +43,7 @@ class Door:
         """What is wrong with a day: before FIRST_YEAR, or more than ``days_max`` days from today."""
         if day.year < FIRST_YEAR:
             yield Fault(where, "ancient-date", f"{day} is before {FIRST_YEAR}")
-        if day > self.today + dt.timedelta(days=days_max):
+        if (day - self.today).days > days_max:
             latest = "tomorrow" if days_max == 1 else f"{days_max} days from today"
             yield Fault(where, "future-date", f"{day} is later than {latest} in {self.zone.key}")
 

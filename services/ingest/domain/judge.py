@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import base64
 import binascii
+import datetime as dt
 import hashlib
 import json
 import re
-from dataclasses import dataclass
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from contracts import envelope
 from contracts.json_schema import EXTENSION_NAME, data_type
@@ -37,8 +37,7 @@ class Mark(NamedTuple):
     content: bytes
 
 
-@dataclass(frozen=True)
-class Judged:
+class Judged(Struct, frozen=True):
     """An event with its faults (none: it may be accepted).
 
     ``object_id`` and ``mark`` are there when they can be known, which they are for each sound event.
@@ -82,13 +81,30 @@ class Judged:
 def judge(raw: bytes, door: Door) -> Judged:
     """Judge one structured-mode event. Raises NotAnEvent (pointers from the event's root) and TooDeep."""
     text.check_depth(raw)
+    return _sound(raw, text.plain(raw), door) or _explained(raw, door)
+
+
+def _sound(raw: bytes, event: Any, door: Door) -> Judged | None:
+    """A sound event, which most are, by one decoding into its type; None where there is any doubt."""
+    if not isinstance(event, dict) or not isinstance(kind := event.get("type"), str) or kind not in ACCEPTED_FROM_CRM:
+        return None
+    if not (read := _fitting(raw, event, kind)) or rules.faults(event, door):
+        return None
+    object_id = event["data"][object_key(kind)]
+    content = envelope.content_hash_of(kind, read.subject, read.time, event["data"])
+    mark = Mark(envelope.identity_hash(object_id, read.source, read.id), content)
+    return Judged(raw, event, (), storable(object_id), mark)
+
+
+def _explained(raw: bytes, door: Door) -> Judged:
+    """Judge an event that may have faults: say each of them."""
     event, faults = text.parse(raw)
     _insist(event)
     raw = _with_plain_data(raw, event, faults)
     known = event["type"] in ACCEPTED_FROM_CRM
     if not known:
         faults.append(Fault("/type", "unknown-type", f"{shown(event['type'])} is no type that is taken here"))
-    if not (known and _fits(raw, event)):
+    if not (known and _fitting(raw, event, event["type"])):
         faults += schema_faults.faults(event["type"] if known else None, event)
         if known and not faults:
             faults.append(Fault("", "schema", "the event cannot be decoded by its readers"))
@@ -135,23 +151,26 @@ def _with_plain_data(raw: bytes, event: dict[str, Any], faults: list[Fault]) -> 
 
 
 @cache
-def _decoder(event_type: str) -> msgspec.json.Decoder[Struct]:
-    return msgspec.json.Decoder(data_type(event_type))
+def _decoder(event_type: str) -> msgspec.json.Decoder[Any]:
+    """Reads an envelope whose data has no field but those of its type."""
+    fields: list[tuple[str, Any, Any]] = [
+        ("time", Annotated[dt.datetime, Meta(tz=True)], msgspec.NODEFAULT),
+        ("subject", Annotated[str, Meta(min_length=1, max_length=256)] | None, None),
+        ("data", data_type(event_type), msgspec.NODEFAULT),
+    ]
+    return msgspec.json.Decoder(msgspec.defstruct("Event", fields, bases=(envelope.Envelope,), kw_only=True))
 
 
-def _fits(raw: bytes, event: dict[str, Any]) -> bool:
-    """Whether readers can decode it, every field has a name that they know, and the attributes keep their rules."""
+def _fitting(raw: bytes, event: dict[str, Any], event_type: str) -> envelope.Envelope | None:
+    """The event, if its readers can decode it, know every field's name, and the attributes keep their rules."""
     try:
-        read = envelope.decode(raw)
-        _decoder(event["type"]).decode(read.data)
+        read: envelope.Envelope = _decoder(event_type).decode(raw)
     except (msgspec.MsgspecError, RecursionError):
-        return False
-    return (
-        schema_faults.is_instant(event.get("time"))
-        and read.time is not None
-        and read.subject != ""
-        and all(n in _NAMED or (_NAME.match(n) and isinstance(v, _SCALARS)) for n, v in event.items())
-    )
+        return None
+    if not schema_faults.RFC3339.fullmatch(event["time"]):
+        return None
+    named = all(n in _NAMED or (_NAME.match(n) and isinstance(v, _SCALARS)) for n, v in event.items())
+    return read if named else None
 
 
 def _identified(raw: bytes, event: dict[str, Any], faults: tuple[Fault, ...]) -> Judged:

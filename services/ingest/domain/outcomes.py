@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from services.ingest.domain.judge import Judged
 
@@ -12,8 +13,7 @@ Outcome = Literal["accepted", "duplicate", "quarantined", "conflict"]
 OUTCOMES: tuple[Outcome, ...] = ("accepted", "duplicate", "quarantined", "conflict")
 
 
-@dataclass(frozen=True, slots=True)
-class First:
+class First(Struct, frozen=True, gc=False):
     """The first event of an identity that we know of: the hash of its content and where it lies on the log."""
 
     content: bytes

@@ -23,7 +23,7 @@ INTEGER_MAX = 2**63 - 1
 def faults(event: Event, door: Door, known: Collection[Fault] = ()) -> list[Fault]:
     """The faults of an event's meaning. ``known``: what is found already, so that nothing is judged on sand."""
     found = list(known)
-    for rule in (*_EVERY_EVENT, *_BY_TYPE.get(str(event.get("type")), ())):
+    for rule in _BY_TYPE.get(str(event.get("type")), _EVERY_EVENT):
         if not found or not any(re.fullmatch(rule.reads, fault.pointer) for fault in found):
             found += rule.check(event, door)
     return found[len(known) :]
@@ -46,11 +46,15 @@ def _media_type(event: Event, door: Door) -> Iterator[Fault]:
 
 
 def _integers(event: Event, door: Door) -> Iterator[Fault]:
-    attributes = event["data"].get("attributes") if isinstance(event.get("data"), dict) else None
-    places = [(("data", "attributes", k), v) for k, v in attributes.items()] if isinstance(attributes, dict) else []
-    for path, value in [*places, *(((name,), value) for name, value in event.items())]:
+    yield from _too_long(event)
+    if isinstance(data := event.get("data"), dict) and isinstance(attributes := data.get("attributes"), dict):
+        yield from _too_long(attributes, "data", "attributes")
+
+
+def _too_long(values: Mapping[str, Any], *place: str) -> Iterator[Fault]:
+    for name, value in values.items():
         if isinstance(value, int) and abs(value) > INTEGER_MAX:
-            yield Fault(pointer(path), "out-of-bounds", "a whole number has at most 63 bits")
+            yield Fault(pointer((*place, name)), "out-of-bounds", "a whole number has at most 63 bits")
 
 
 def _policy(event: Event, door: Door) -> Iterator[Fault]:
@@ -83,4 +87,6 @@ _EVERY_EVENT = (
     Rule("|/type", _policy),
     Rule(DATA + "|/type|/data/attributes", _custom_fields),
 )
-_BY_TYPE: Mapping[str, tuple[Rule, ...]] = {**sales_rules.BY_TYPE, **service_rules.BY_TYPE}
+_BY_TYPE: Mapping[str, tuple[Rule, ...]] = {
+    name: (*_EVERY_EVENT, *own) for name, own in {**sales_rules.BY_TYPE, **service_rules.BY_TYPE}.items()
+}

@@ -31,7 +31,7 @@ _FORMATS = {
     "date": ("not-a-date", "a date such as 2026-03-31"),
     "date-time": ("not-an-instant", "an RFC 3339 instant with an offset, such as 2026-03-31T09:30:00+08:00"),
 }
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 _DECIMAL = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 _Instant = Annotated[dt.datetime, Meta(tz=True)]
 _Error = Any  # jsonschema.ValidationError, whose stubs give each attribute as "perhaps unset"
@@ -39,7 +39,7 @@ _Error = Any  # jsonschema.ValidationError, whose stubs give each attribute as "
 
 def is_instant(value: object) -> bool:
     """Whether this is an RFC 3339 instant with an offset, which readers can decode too."""
-    return not isinstance(value, str) or (bool(_RFC3339.fullmatch(value)) and _converts(value, _Instant))
+    return not isinstance(value, str) or (bool(RFC3339.fullmatch(value)) and _converts(value, _Instant))
 
 
 def faults(event_type: str | None, event: object) -> Iterator[Fault]:

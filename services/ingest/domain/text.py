@@ -20,6 +20,7 @@ _DIGITS_MAX = 40
 # A string that never ends is one token too: else each quote in it would be tried, in quadratic time.
 _BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|([\[{])|([\]}])', re.DOTALL)
 _SPACED_COLON = re.compile(rb'"\s+:')
+_decode, _encode = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
 
 
 class TooDeep(Exception):
@@ -52,7 +53,7 @@ def parse(text: bytes) -> tuple[Any, list[Fault]]:
 
     Faults: a key that stands twice, the character U+0000, half of a surrogate pair.
     """
-    if (value := _plain(text)) is not None:
+    if (value := plain(text)) is not None:
         return value, []
     value = loads(text)
     return value, list(_text_faults(value, ()))
@@ -69,8 +70,8 @@ def loads(text: bytes) -> Any:
     return value
 
 
-def _plain(text: bytes) -> Any:
-    """The value, if it can be shown quickly that the text has none of the faults; else None.
+def plain(text: bytes) -> Any:
+    """The value, if it can be shown quickly that the text has none of these faults; else None.
 
     Without ``\\u`` there is no escaped U+0000 and no surrogate. Written anew the text has as many ``":`` as before,
     unless a key stood twice and was dropped.
@@ -78,10 +79,10 @@ def _plain(text: bytes) -> Any:
     if b"\\u" in text or _SPACED_COLON.search(text):
         return None
     try:
-        value = msgspec.json.decode(text)
+        value = _decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return value if msgspec.json.encode(value).count(b'":') == text.count(b'":') else None
+    return value if _encode(value).count(b'":') == text.count(b'":') else None
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -43,13 +43,17 @@ async def build(
 
 def build_for_cluster(settings: GatewaySettings, clock: Clock) -> Service:
     """The gateway over services that run elsewhere; they may come up after it. Raises PolicyInvalid."""
-    client = proxy.client(settings.connections_max)
-    upstreams = {name: proxy.Proxy(name, url, client) for name, url in settings.urls.items()}
+    upstreams = {name: proxy.Proxy(name, url, settings.connections_max) for name, url in settings.urls.items()}
     _check_table(POLICIES, upstreams)
     verifier = Verifier(settings.issuer, process.keys_over_http(f"{settings.auth_url}/.well-known/jwks.json"), clock)
     routes = own.routes(POLICIES, upstreams)
     app = Trace(Gateway(POLICIES, upstreams, routes, verifier, settings.limits), clock, "gateway")
-    return Service("gateway", app, close=client.aclose)
+
+    async def close() -> None:
+        for upstream in upstreams.values():
+            upstream.close()
+
+    return Service("gateway", app, close=close)
 
 
 def _check_table(policies: Sequence[Policy], upstreams: Mapping[str, ASGIApp]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ from chassis.requests import Trace
 from gateway import own, proxy
 from gateway.__main__ import build_for_cluster
 from gateway.app import Gateway, Limits
+from gateway.connections import Patience
 from gateway.policies import POLICIES
 from gateway.settings import GatewaySettings
 
@@ -42,11 +43,12 @@ Through = Callable[..., Awaitable[Any]]
 @pytest.fixture
 async def through(edge: Any, verifier: Any) -> AsyncIterator[Through]:
     """Makes the edge reach incentive over HTTP at an address."""
-    client = proxy.client(4)
+    proxies: list[proxy.Proxy] = []
     opened: list[httpx.AsyncClient] = []
 
-    async def make(url: str, patience: httpx.Timeout = proxy.TIMEOUT) -> Any:
-        upstreams = {**edge.services, "incentive": proxy.Proxy("incentive", url, client, patience)}
+    async def make(url: str, patience: Patience | None = None) -> Any:
+        proxies.append(proxy.Proxy("incentive", url, 4, patience))
+        upstreams = {**edge.services, "incentive": proxies[-1]}
         gateway = Gateway(POLICIES, upstreams, own.routes(POLICIES, upstreams), verifier, Limits())
         app = Trace(gateway, verifier.clock)
         edge.http = httpx.AsyncClient(transport=httpx.ASGITransport(app=app), base_url="http://edge")
@@ -56,7 +58,8 @@ async def through(edge: Any, verifier: Any) -> AsyncIterator[Through]:
     yield make
     for http in opened:
         await http.aclose()
-    await client.aclose()
+    for one in proxies:
+        one.close()
 
 
 async def test_requests_go_through_whole_and_answers_come_back(edge: Any, through: Through) -> None:
@@ -136,12 +139,86 @@ async def test_a_service_that_says_nothing_is_a_504(through: Through) -> None:
         writer.close()
 
     server = await asyncio.start_server(silence, "127.0.0.1", 0)
-    far = await through(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", httpx.Timeout(0.2))
+    far = await through(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", Patience(read=0.2))
     answer = await far.ask("GET", "/v1/targets", TARGETS)
     assert (answer.status_code, answer.json()["detail"]) == (504, "incentive did not answer in time")
     waiting.set()
     server.close()
     await server.wait_closed()
+
+
+@asynccontextmanager
+async def answering(*answers: bytes) -> AsyncIterator[tuple[str, list[int]]]:
+    """A server that says these to the heads of requests, whatever they are (at the end: hangs up), and how many heads
+    each of its connections has seen."""
+    left, heads = list(answers), list[int]()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        number = len(heads)
+        heads.append(0)
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n") and left:
+                heads[number] += 1
+                writer.write(left.pop(0))
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", heads
+    server.close()
+
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}"
+LAST = OK.replace(b"\r\n\r\n", b"\r\nconnection: close\r\n\r\n")
+
+
+async def test_a_connection_is_used_again_unless_it_is_the_last_or_has_ended(through: Through) -> None:
+    async with answering(OK, OK, LAST, OK, OK) as (url, heads):
+        far = await through(url)
+        for _ in range(4):
+            assert (await far.ask("GET", "/v1/targets", TARGETS)).text == "{}"
+        assert heads == [3, 1]
+    async with answering(OK) as (url, heads):
+        far = await through(url)
+        assert [(await far.ask("GET", "/v1/targets", TARGETS)).status_code for _ in range(2)] == [200, 503]
+        assert heads == [1]
+        assert (await far.ask("GET", "/v1/targets", TARGETS)).status_code == 503
+        assert len(heads) == 2, "the one that ended is not used again"
+
+
+async def test_an_answer_before_the_request_was_whole_comes_through_and_ends_its_connection(through: Through) -> None:
+    async with answering(OK, OK) as (url, heads):
+        far = await through(url)
+
+        async def chunks() -> AsyncIterator[bytes]:
+            for _ in range(20):
+                yield b"x" * 10
+                await asyncio.sleep(0.01)
+
+        assert (await far.ask("POST", "/v1/targets", TARGETS, content=chunks())).text == "{}"
+        assert (await far.ask("GET", "/v1/targets", TARGETS)).text == "{}"
+        assert heads == [1, 1]
+
+
+async def test_a_long_answer_comes_through_whole(edge: Any, through: Through) -> None:
+    async def long(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        for number in range(200):
+            await send({"type": "http.response.body", "body": b"%05d" % number * 2_000, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with served(long) as url:
+        answer = await (await through(url)).ask("GET", "/v1/targets", TARGETS)
+        assert answer.content == b"".join(b"%05d" % number * 2_000 for number in range(200))
+
+
+@pytest.mark.parametrize(
+    "nonsense", [b"220 smtp ready\r\n", OK + OK, b"HTTP/1.1 200 OK\r\ncontent-length: 2, 3\r\n\r\n"]
+)
+async def test_what_is_no_answer_is_never_taken_for_one(through: Through, nonsense: bytes) -> None:
+    async with answering(nonsense, nonsense) as (url, _):
+        far = await through(url)
+        codes = [(await far.ask("GET", "/v1/targets", TARGETS)).status_code for _ in range(2)]
+        assert codes == ([200, 200] if nonsense == OK + OK else [502, 502])
 
 
 async def test_the_gateway_of_a_cluster_starts_before_its_services(verifier: Any) -> None:

@@ -75,11 +75,13 @@ class Proxy:
 
 
 async def _some(receive: Receive) -> Message:
-    """The next of the request's body. Raises Disconnected."""
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise Disconnected
-    return message
+    """The next of the request's body that says something. Raises Disconnected."""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        if message.get("body") or not message.get("more_body", False):
+            return message
 
 
 def _framed(message: Message, chunked: bool) -> bytes:

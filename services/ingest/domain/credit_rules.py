@@ -22,8 +22,8 @@ def _parts(event: Event, door: Door) -> Iterator[Fault]:
 def _sums(event: Event, door: Door) -> Iterator[Fault]:
     credits = event["data"]["credits"]
     owners = [credit for credit in credits if not credit.get("overlay")]
-    shares = [Decimal(c["share"]) for c in owners if c.get("share") is not None]
-    amounts = [Decimal(c["amount"]) for c in owners if c.get("amount") is not None]
+    shares = [Decimal(share) for c in owners if (share := c.get("share")) is not None]
+    amounts = [Decimal(amount) for c in owners if (amount := c.get("amount")) is not None]
     if shares and amounts:
         yield Fault("/data/credits", "credits-mixed", "the credits say shares or amounts, not some of each")
     elif shares or (credits and not amounts):

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, TypeAlias
 
+import msgspec
+
 from services.ingest.domain.corrections import Patch, corrected, undoing, written
 from services.ingest.domain.door import Door
 from services.ingest.domain.entries import Action, Edit, Entry, State
@@ -103,7 +105,7 @@ def plan(entry: Entry, wanted: Wanted, change: Change, door: Door) -> Plan:
         found = corrected(entry, standing.event, change.patch, door)
         return Plan(entry, change, found, undoing(standing.event, change.patch))
     # It was sound when it was submitted, and may be on the log: a policy that came since cannot take that back.
-    return Plan(entry, change, replace(standing, faults=()) if entry.submitted else standing)
+    return Plan(entry, change, msgspec.structs.replace(standing, faults=()) if entry.submitted else standing)
 
 
 def first_of_identity(plans: Sequence[Plan]) -> tuple[list[Plan], list[Plan]]:

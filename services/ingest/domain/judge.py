@@ -169,7 +169,9 @@ def _fitting(raw: bytes, event: dict[str, Any], event_type: str) -> envelope.Env
         return None
     if not schema_faults.RFC3339.fullmatch(event["time"]):
         return None
-    named = all(n in _NAMED or (_NAME.match(n) and isinstance(v, _SCALARS)) for n, v in event.items())
+    named = event.keys() <= _NAMED or all(
+        n in _NAMED or (_NAME.match(n) and isinstance(v, _SCALARS)) for n, v in event.items()
+    )
     return read if named else None
 
 

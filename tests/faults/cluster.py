@@ -182,8 +182,8 @@ async def _assemble(stack: AsyncExitStack, parts: Parts, bus: OpenBus, logs: Pat
     supervisor = Supervisor(parts, logs)
     stack.callback(supervisor.kill_all)
     await supervisor.start(*NAMES)
-    client = await stack.enter_async_context(httpx.AsyncClient(trust_env=False))
-    ingest = Proxy("ingest", f"http://127.0.0.1:{parts.ports['ingest-api']}", client)
+    ingest = Proxy("ingest", f"http://127.0.0.1:{parts.ports['ingest-api']}", connections_max=100)
+    stack.callback(ingest.close)
     app = await gateway.build({s.name: s.app for s in built} | {"ingest": ingest}, verifier, clock)
     return Cluster(supervisor, parts, bus, app, own)
 

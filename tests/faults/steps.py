@@ -11,7 +11,7 @@ SENT = Step("before", "delete from outbox")
 DELETED = Step("before", "COMMIT", within="delete from outbox")
 CARRIED = Step("after", "COMMIT", within="delete from outbox")
 APPENDED = Step("before", "insert into seen")
-RECORDED = Step("after", "COMMIT", within="insert into seen")
+RECORDED = Step("after", "insert into seen")
 SETTLED = Step("before", "COMMIT", within="insert into ledger_entry")
 WORKERS, RELAYS = ("kpi-worker-1", "incentive-worker-1"), ("kpi-relay", "incentive-relay")
 POINTS = {

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+from msgspec import Struct
+
 from chassis.bus import At, Bus, Outgoing, Partition, after, format_positions
 from chassis.clock import Clock
 from chassis.db import Database
@@ -41,8 +43,7 @@ class ForeignSource(Exception):
     """The caller may send events of its own source only; nothing was stored."""
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(Struct, frozen=True):
     """What became of one event. ``quarantine_id``: where a quarantined or conflicting one is kept."""
 
     event: Judged
@@ -94,7 +95,7 @@ class Intake:
         ours = await self.append([e for e, outcome in zip(judged, decided, strict=True) if outcome == "accepted"])
         outcomes = settle(judged, decided, ours, await self.identities.remember(ours))
         kept: dict[bytes, str] = {}
-        if len(ours) < len(judged) or outcomes != decided or any(event.source in waiting for event in judged):
+        if len(ours) < len(judged) or outcomes != decided or (waiting and any(e.source in waiting for e in judged)):
             async with self.database.transaction() as conn:
                 kept = await self.recorder.record(conn, judged, decided, outcomes, sender)
         return _receipt(judged, outcomes, kept, known | ours)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -23,15 +24,22 @@ class Fresh(Generic[Known]):
     load: Callable[[Connection], Awaitable[Known]]
     _known: list[Known] = field(default_factory=list)
     _asked_at: float = 0.0
+    _asking: asyncio.Task[Known] | None = None
 
     async def get(self) -> Known:
         """The value. Raises DatabaseUnavailable."""
+        if self._known and self.clock.monotonic() - self._asked_at < FRESH_SECONDS:
+            return self._known[0]
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.get_running_loop().create_task(self._ask())
+        return await asyncio.shield(self._asking)  # one asks for all who come meanwhile
+
+    async def _ask(self) -> Known:
         now = self.clock.monotonic()
-        if not self._known or now - self._asked_at >= FRESH_SECONDS:
-            async with self.database.transaction(readonly=True) as conn:
-                self._known = [await self.load(conn)]
-            self._asked_at = now
-        return self._known[0]
+        async with self.database.connection() as conn:  # one statement: a transaction is two round trips more
+            known = await self.load(conn)
+        self._known, self._asked_at = [known], now
+        return known
 
     def forget(self) -> None:
         """Ask again the next time."""

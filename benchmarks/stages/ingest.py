@@ -55,7 +55,8 @@ async def run(place: Place) -> AsyncIterator[Sample]:
 async def _warm_up(place: Place) -> None:
     """Kafka has compiled what taking records needs before the first case: else that one pays for all of them."""
     await place.fresh_topics([CRM_SALES])
-    for some in batches(Orders(WARM_UP_KAFKA, place.settings.reps), max(PER_REQUEST)):
+    orders = Orders(min(WARM_UP_KAFKA, place.settings.events), place.settings.reps)
+    for some in batches(orders, max(PER_REQUEST)):
         await place.bus.append(CRM_SALES.name, [Outgoing(made.order_id.encode(), made.event) for made in some])
 
 

@@ -12,10 +12,10 @@ from services.ingest.domain.faults import Fault
 
 def _parts(event: Event, door: Door) -> Iterator[Fault]:
     for index, credit in enumerate(event["data"]["credits"]):
-        parts = [name for name in ("share", "amount") if credit.get(name) is not None]
-        if len(parts) == 2:
+        shared, counted = credit.get("share") is not None, credit.get("amount") is not None
+        if shared and counted:
             yield Fault(f"/data/credits/{index}", "credit-with-both", "a credit says a share or an amount, not both")
-        if not parts:
+        elif not shared and not counted:
             yield Fault(f"/data/credits/{index}", "credit-without-part", "a credit says a share or an amount")
 
 

@@ -18,6 +18,7 @@ from services.ingest.domain.door import DATA, Door, Event, Rule
 from services.ingest.domain.faults import Fault, pointer
 
 INTEGER_MAX = 2**63 - 1
+_JSON = "application/json"
 
 
 def faults(event: Event, door: Door, known: Collection[Fault] = ()) -> list[Fault]:
@@ -40,8 +41,10 @@ def _business_date(event: Event, door: Door) -> Iterator[Fault]:
 
 
 def _media_type(event: Event, door: Door) -> Iterator[Fault]:
-    kind = str(event.get("datacontenttype") or "application/json").split(";")[0].strip().lower()
-    if not (kind == "application/json" or kind.endswith("+json")):
+    if (said := event.get("datacontenttype") or _JSON) == _JSON:
+        return
+    kind = str(said).split(";")[0].strip().lower()
+    if not (kind == _JSON or kind.endswith("+json")):
         yield Fault("/datacontenttype", "not-json-data", f"{kind[:80]} is no JSON, and Merit's data is JSON")
 
 

@@ -80,10 +80,16 @@ class Driver:
             assert answer.is_success, answer.text
 
     async def define(self, key: str, body: dict[str, Any]) -> None:
-        """Publish a KPI."""
+        """Publish a KPI, and wait until it holds."""
         whole = {"label": {"en": key}, "direction": "up"} | body
-        answer = await (await self.as_role("analyst")).put(f"/v1/kpis/{key}", json=whole)
+        client = await self.as_role("analyst")
+        answer = await client.put(f"/v1/kpis/{key}", json=whole)
         assert answer.is_success, f"{key}: {answer.text}"
+        deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
+        while (version := answer.json())["status"] in ("waiting", "building"):
+            assert asyncio.get_running_loop().time() < deadline, answer.text
+            await asyncio.sleep(0.2)
+            answer = await client.get(f"/v1/kpis/{key}/versions/{version['version']}")
 
     async def write(self, resource: str, items: list[dict[str, Any]]) -> None:
         """Send a bulk resource."""

@@ -92,11 +92,20 @@ async def settle(conn: Connection, now: dt.datetime) -> None:
     known = await in_force(conn)
     if not known.queue or await making.progress(conn) or await making.next_remark(conn):
         return
-    for over in sorted({f.over for f in (*known.kept.slices, *known.coming.kept.slices)}):
+    for over in sorted(_touched(known)):
         if await making.facts_of(conn, over, CHUNK_FACTS + 1) > CHUNK_FACTS:
             return
     while await advance(conn, now):
         pass
+
+
+def _touched(known: Timeline) -> set[str]:
+    """The kinds of facts of which the queue has something made or marked."""
+    overs: set[str] = set()
+    while known.queue:
+        overs |= {*known.to_make.overs, *(family.over for family, _ in _families(known, known.queue[0]))}
+        known = known.next
+    return overs
 
 
 async def _forget(conn: Connection, known: Timeline) -> bool:

@@ -57,6 +57,15 @@ async def expect(driver: Driver, figures: dict[tuple[str, str, str], str | None]
     await eventually(differences)
 
 
+async def unvalued(driver: Driver) -> int:
+    """How many objects the answer of a KPI says to wait for a rate."""
+    asked = {"subject_kind": "company", "period": "2024-01", "completeness": "true"}
+    answer = await (await driver.as_role("auditor")).get("/v1/kpis/sales_amount/values", params=asked)
+    assert answer.status_code == 200, answer.text
+    found: int = answer.json()["completeness"]["no_rate"]
+    return found
+
+
 async def listed(driver: Driver) -> list[tuple[str, str, str]]:
     items = await driver.items("/v1/data-quality", kind="no_rate")
     return [(i["object_id"], i["currency"], i["day"]) for i in items]
@@ -105,6 +114,7 @@ async def test_by_hand(open_merit: OpenMerit) -> None:
         }
         await expect(driver, january)
         assert await listed(driver) == [("dinars", "KWD", "2024-01-25")]
+        assert await unvalued(driver) == 1
         await set_rates(driver, rate("KWD", "2024-01-01", "3.25"), rate("EUR", "2024-01-01", "1.12"))
         await expect(
             driver,
@@ -118,6 +128,7 @@ async def test_by_hand(open_merit: OpenMerit) -> None:
             },
         )
         assert await listed(driver) == []
+        assert await unvalued(driver) == 0
         assert not (await (await driver.as_role("auditor")).get("/v1/rates")).json()["restating"]
         attained = await driver.items(
             "/v1/targets/attainment", subject="bob", **{"from": "2024-01-01", "to": "2024-04-01"}

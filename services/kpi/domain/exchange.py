@@ -8,7 +8,7 @@ the money is unknown and the fact is there still, so that it counts and nothing 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from msgspec import structs
@@ -20,6 +20,11 @@ from services.kpi.domain.facts import Fact, PaymentFact
 Place = tuple[str, dt.date]
 """A currency, and the local day whose rate into the reporting currency is needed."""
 _NONE: frozenset[Place] = frozenset()
+
+
+def currencies(facts: Iterable[Fact]) -> set[str | None]:
+    """In which currencies facts were told, None for those without money. On every event's way, and so one flat pass."""
+    return {getattr(fact, "currency", None) for fact in facts}
 
 
 def places(facts: Sequence[Fact], reporting: str) -> frozenset[Place]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from chassis import progress
 from chassis.clock import pause
 from chassis.db import Connection, Database, DatabaseUnavailable
-from services.kpi.domain.exchange import converted, places
+from services.kpi.domain.exchange import converted, currencies, places
 from services.kpi.domain.facts import REASONS, Fact
 from services.kpi.domain.objects import OBJECT_KINDS
 from services.kpi.handlers.in_force import folded, in_force
@@ -27,15 +27,15 @@ RETRY_SECONDS = 2.0
 _RECOMPUTE = REASONS.index("recompute")
 
 
-async def in_reporting_currency(conn: Connection, currency: str, objects: Sequence[Replaced]) -> list[Replaced]:
+async def in_reporting_currency(conn: Connection, currency: str, objects: Sequence[Replaced]) -> Sequence[Replaced]:
     """The facts of objects as they are kept now, and as they will be: converted at the rates that hold, which is noted.
 
     Those of objects in the reporting currency stay as they are; where all are, nothing is asked of the database.
     """
+    if currencies(fact for o in objects for facts in (o.before, o.after) for fact in facts) <= {currency, None}:
+        return objects
     was = {o.key for o in objects if places(o.before, currency)}
     needs = {o.key: found for o in objects if (found := places(o.after, currency))}
-    if not was and not needs:
-        return list(objects)
     kept = await conversions.of_objects(conn, was)
     held = await rates.on(conn, frozenset().union(*needs.values()))
     noted = {key: {place: held[place] for place in needed} for key, needed in needs.items()}

@@ -55,13 +55,14 @@ class Completeness:
     """What may still change the answer.
 
     ``running``: a window has days that have not ended yet. ``waiting``: objects of the KPI's kinds that wait for what
-    they begin with; ``unresolved``: their facts in the windows that credit someone unknown. Both are of everyone, and
-    None for who sees only a part.
+    they begin with; ``unresolved``: their facts in the windows that credit someone unknown; ``no_rate``: objects whose
+    money counts nowhere, as its currency has no rate on its day. Each is of everyone, and None for who sees a part.
     """
 
     running: bool
     waiting: int | None
     unresolved: int | None
+    no_rate: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +146,13 @@ async def _completeness(conn: Connection, terms: Sequence[Term], asked: Question
     since, until = min(w.start for w in asked.windows), max(w.end for w in asked.windows)
     running = until > asked.as_of
     if not sight.everything:
-        return Completeness(running, None, None)
+        return Completeness(running, None, None, None)
     families = {m.family for term in terms for m in measures_of(term)}
     return Completeness(
-        running, await quality.waiting(conn, families), await quality.unresolved(conn, families, since, until)
+        running,
+        await quality.waiting(conn, families),
+        await quality.unresolved(conn, families, since, until),
+        await quality.no_rate(conn, families),
     )
 
 

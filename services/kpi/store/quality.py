@@ -67,6 +67,17 @@ async def waiting(conn: Connection, families: Iterable[Family]) -> int:
     return found
 
 
+async def no_rate(conn: Connection, families: Iterable[Family]) -> int:
+    """How many objects that make facts of these families have money in a currency without a rate on its day."""
+    kinds = sorted({name for family in families for name in family.kind.objects})
+    found: int = await conn.fetchval(
+        "select count(distinct (object_kind, object_id)) from conversion"
+        " where rate is null and object_kind = any($1::text[])",
+        kinds,
+    )
+    return found
+
+
 async def unresolved(conn: Connection, families: Iterable[Family], since: dt.date, until: dt.date) -> int:
     """How many credits in ``[since, until)`` name a person whom the directory does not know."""
     params = Params()

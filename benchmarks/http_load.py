@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -45,14 +45,41 @@ class Tally:
         return sorted(self.latencies)[min(len(self.latencies) - 1, int(len(self.latencies) * share))]
 
 
+def asked(paths: Iterable[str], headers: Mapping[str, str]) -> list[bytes]:
+    """GET requests as they go over the wire."""
+    rest = "".join(f"{k}: {v}\r\n" for k, v in headers.items())
+    return [f"GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{rest}\r\n".encode() for path in paths]
+
+
 def rendered(path: str, headers: Mapping[str, str], bodies: Iterable[bytes]) -> list[bytes]:
     """POST requests as they go over the wire."""
     head = f"POST {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n" + "".join(f"{k}: {v}\r\n" for k, v in headers.items())
     return [f"{head}content-length: {len(body)}\r\n\r\n".encode() + body for body in bodies]
 
 
-async def drive(port: int, requests: Iterable[bytes], connections: int, every_seconds: float = 0.0) -> Tally:
-    """Send them all, and return when all are answered. Raises WrongAnswer for anything but a 202 with a count.
+def accepted(head: bytes, body: bytes) -> int:
+    """How many events a 202 says that it accepts. Raises WrongAnswer for any other answer."""
+    if not head.startswith(b"HTTP/1.1 202"):
+        raise WrongAnswer((head + body)[:600].decode(errors="replace"))
+    return _counted(body).accepted
+
+
+def read(head: bytes, body: bytes) -> int:
+    """1 for a 200. Raises WrongAnswer for any other answer."""
+    if not head.startswith(b"HTTP/1.1 200"):
+        raise WrongAnswer((head + body)[:600].decode(errors="replace"))
+    return 1
+
+
+async def drive(
+    port: int,
+    requests: Iterable[bytes],
+    connections: int,
+    every_seconds: float = 0.0,
+    judge: Callable[[bytes, bytes], int] = accepted,
+) -> Tally:
+    """Send them all, and return when all are answered. ``judge`` counts what an answer (head, body) says that was
+    accepted. Raises WrongAnswer where it does.
 
     With ``every_seconds`` each request has its time, from which its latency counts even if no connection is free then.
     """
@@ -62,7 +89,7 @@ async def drive(port: int, requests: Iterable[bytes], connections: int, every_se
     feed = zip(due, requests, strict=False)
     clients = []
     for _ in range(min(connections, max(1, int(IDLE_SECONDS_MAX / every_seconds))) if every_seconds else connections):
-        _, client = await loop.create_connection(lambda: _Client(feed, tally), "127.0.0.1", port)
+        _, client = await loop.create_connection(lambda: _Client(feed, tally, judge), "127.0.0.1", port)
         clients.append(client)
     await asyncio.gather(*(client.ended for client in clients))
     tally.seconds = time.perf_counter() - began
@@ -70,8 +97,8 @@ async def drive(port: int, requests: Iterable[bytes], connections: int, every_se
 
 
 class _Client(asyncio.Protocol):
-    def __init__(self, feed: Iterator[tuple[float, bytes]], tally: Tally) -> None:
-        self._feed, self._tally = feed, tally
+    def __init__(self, feed: Iterator[tuple[float, bytes]], tally: Tally, judge: Callable[[bytes, bytes], int]) -> None:
+        self._feed, self._tally, self._judge = feed, tally, judge
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._received = bytearray()
         self._body = self._whole = 0  # where the answer's body begins, and where it ends; 0: not known yet
@@ -112,11 +139,12 @@ class _Client(asyncio.Protocol):
     def _answered(self) -> None:
         self._tally.latencies.append(time.perf_counter() - self._since)
         answer = bytes(self._received)
-        if not answer.startswith(b"HTTP/1.1 202"):
+        try:
+            self._tally.accepted += self._judge(answer[: self._body], answer[self._body :])
+        except WrongAnswer as error:
             self._transport.close()
-            self.ended.set_exception(WrongAnswer(answer[:600].decode(errors="replace")))
+            self.ended.set_exception(error)
             return
-        self._tally.accepted += _counted(answer[self._body :]).accepted
         self._next()
 
 

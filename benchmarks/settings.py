@@ -20,6 +20,7 @@ class SettingsWrong(Exception):
 @dataclass(frozen=True)
 class Settings:
     """MERIT_BENCH_EVENTS, _REPS, _ROUNDS (how often each case runs; the median counts), _CONNECTIONS (of the load),
+    _FACTS (that KPIs are read over), _READS (of each kind of question), _REPS_MOST and _DEFINITIONS_MOST (of growth),
     _HOME (a folder for a database and a log; emptied at the end), _OUT (where the results go), MERIT_KAFKA_HOME,
     MERIT_KAFKA_PORT and KAFKA_BOOTSTRAP_SERVERS as for ``make kafka``, MERIT_PEERS (the folder with the peers),
     MERIT_BENCH_PROFILE (where py-spy is: benchmarks.profile)."""
@@ -28,6 +29,10 @@ class Settings:
     reps: int = 500
     rounds: int = 3
     connections: int = CONNECTIONS
+    facts: int = 10_000_000
+    reads: int = 2_000
+    reps_most: int = 10_000
+    definitions_most: int = 50
     folder: Path = FOLDER
     out: Path = FOLDER / "results"
     kafka: str | None = None
@@ -45,6 +50,10 @@ class Settings:
             reps=_number(environment, "MERIT_BENCH_REPS", cls.reps),
             rounds=_number(environment, "MERIT_BENCH_ROUNDS", cls.rounds),
             connections=_number(environment, "MERIT_BENCH_CONNECTIONS", cls.connections),
+            facts=_number(environment, "MERIT_BENCH_FACTS", cls.facts),
+            reads=_number(environment, "MERIT_BENCH_READS", cls.reads),
+            reps_most=_number(environment, "MERIT_BENCH_REPS_MOST", cls.reps_most),
+            definitions_most=_number(environment, "MERIT_BENCH_DEFINITIONS_MOST", cls.definitions_most),
             folder=folder,
             out=Path(environment.get("MERIT_BENCH_OUT") or folder / "results").resolve(),
             kafka=environment.get("KAFKA_BOOTSTRAP_SERVERS") or None,

@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from benchmarks.samples import Stage
-from benchmarks.stages import consume, copy, delay, ingest, kpi
+from benchmarks.stages import consume, copy, delay, growth, ingest, kpi, read
 
-STAGES: tuple[Stage, ...] = (ingest.STAGE, consume.STAGE, copy.STAGE, kpi.STAGE, delay.STAGE)
+STAGES: tuple[Stage, ...] = (ingest.STAGE, consume.STAGE, copy.STAGE, kpi.STAGE, delay.STAGE, read.STAGE, growth.STAGE)

@@ -21,7 +21,7 @@ from benchmarks.http_load import WrongAnswer
 from benchmarks.orders import Orders, rep_id
 from benchmarks.place import Place, pids_of
 from benchmarks.profile import profiled
-from benchmarks.samples import Goal, Sample, Stage
+from benchmarks.samples import Goal, Sample, Stage, Told
 from benchmarks.settings import ROOT
 from benchmarks.usage import Stopwatch, resident_mib
 from chassis import db
@@ -33,7 +33,8 @@ from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE, KPI_VALUES, Topic
 from tools.cluster.opened import Cluster
 
 ONE, SHIPPED = "Merit, one definition", "Merit, the shipped definitions"
-DEFINITION = ROOT / "services" / "kpi" / "definitions" / "sales_amount.yaml"
+DEFINITIONS = ROOT / "services" / "kpi" / "definitions"
+DEFINITION = DEFINITIONS / "sales_amount.yaml"
 PROCESSES = {"kpi-worker-1": "worker", "kpi-relay": "relay"}
 GROUP = "kpi"
 LOOK_EVERY_SECONDS = 0.2
@@ -56,8 +57,18 @@ async def run(place: Place) -> AsyncIterator[Sample]:
     yield await measured(place, SHIPPED, None)
 
 
-async def measured(place: Place, case: str, definitions: Path | None) -> Sample:
-    """One worker and one relay over orders that were written before, of reps that are known."""
+async def _nothing(_: Cluster) -> Told:
+    return {}
+
+
+async def measured(
+    place: Place, case: str, definitions: Path | None, afterwards: Callable[[Cluster], Awaitable[Told]] = _nothing
+) -> Sample:
+    """One worker and one relay over orders that were written before, of reps that are known.
+
+    The memory of each is told as it was when half of the events were counted, and at most. ``afterwards``: what else to
+    look at, and to tell.
+    """
     orders = Orders(place.settings.events, place.settings.reps)
     async with place.merit(definitions=definitions) as merit:
         await introduce(place, merit)
@@ -65,9 +76,12 @@ async def measured(place: Place, case: str, definitions: Path | None) -> Sample:
         await merit.supervisor.start(*PROCESSES)
         pids = pids_of(merit.supervisor, PROCESSES)
         watch, peaks = Stopwatch(pids | place.pids), dict.fromkeys(pids, 0.0)
+        halfway: dict[str, float] = {}
 
         async def done() -> bool:
             peaks.update({name: max(peaks[name], resident_mib(pid)) for name, pid in pids.items()})
+            if not halfway and await read(merit, CRM_SALES) >= orders.count / 2:
+                halfway.update(peaks)
             return await _done(merit, orders.count)
 
         async with profiled(place.settings.profiler, pids, place.settings.out, case):
@@ -75,8 +89,10 @@ async def measured(place: Place, case: str, definitions: Path | None) -> Sample:
         _, cpu = watch.stop()
         seconds, announced = await _judged(place, orders)
         bytes_each = await number(merit, STORED) / orders.count
-    told = {"announced": announced, "database_bytes_per_event": round(bytes_each)}
-    return Sample(case, "merit", orders.count, seconds, cpu, told | {f"{n}_mib": round(m) for n, m in peaks.items()})
+        more = await afterwards(merit)
+    told: Told = {"announced": announced, "database_bytes_per_event": round(bytes_each)}
+    memory = {f"{n}_mib": f"{halfway[n]:.0f} – {peaks[n]:.0f}" for n in pids}
+    return Sample(case, "merit", orders.count, seconds, cpu, {**told, **memory, **more})
 
 
 async def introduce(place: Place, merit: Cluster) -> None:
@@ -92,9 +108,9 @@ async def introduce(place: Place, merit: Cluster) -> None:
     await merit.supervisor.stop("kpi-worker-1")
 
 
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Look every LOOK_EVERY_SECONDS until it holds. Raises TimeoutError after SECONDS_MAX."""
-    async with asyncio.timeout(SECONDS_MAX):
+async def until(condition: Callable[[], Awaitable[bool]], seconds_max: float = SECONDS_MAX) -> None:
+    """Look every LOOK_EVERY_SECONDS until it holds. Raises TimeoutError when it does not in time."""
+    async with asyncio.timeout(seconds_max):
         while not await condition():  # noqa: ASYNC110 (it is about another process)
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 

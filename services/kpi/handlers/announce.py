@@ -39,7 +39,7 @@ LOOK_SECONDS = 0.25
 RETRY_SECONDS = 2.0
 MARKS_MAX = 50_000
 """Of one round; what is left waits for the next one."""
-STEP_MARKS = 2_000
+STEP_MARKS = 1_000
 """Marks of one transaction, or all of a subject's where it has more."""
 Places = dict[Pair, int]
 """Where a value may differ, with the rank of the reason to tell."""

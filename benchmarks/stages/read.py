@@ -1,0 +1,143 @@
+"""Reading KPIs through the gateway over many facts, beside an authenticated address that answers nothing.
+
+The facts are made by SQL (benchmarks.facts) before kpi has any definition; then it starts with those that it ships, and
+makes what they need from the facts by itself: that is measured too, until the last year's sales are right. What follows
+from it, the announcements, is cut off: the relay is stopped before anything is read.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
+from decimal import Decimal
+
+from benchmarks import facts
+from benchmarks.http_load import asked, drive, read
+from benchmarks.kpi_with import EMPTY_PATH
+from benchmarks.orders import SEED, rep_id
+from benchmarks.place import Place, pids_of
+from benchmarks.profile import profiled
+from benchmarks.samples import Limit, Role, Sample, Stage, Told
+from benchmarks.stages.kpi import DEFINITIONS, STORED, introduce, number, until
+from benchmarks.usage import Stopwatch
+from chassis import db
+from tools.cluster.opened import Cluster
+
+OTHERS = ("auth-api", "ingest-api", "incentive-api")
+SHOWN = {"gateway": "gateway", "kpi-api": "kpi"}
+CONNECTIONS = 4
+"""Few enough that it is the answer that is measured, not the queue before it."""
+WARM_UP = 50
+MADE, EMPTY = "Merit, publishing the shipped definitions", "an empty authenticated address"
+YEARS = [facts.FIRST_DAY.year + n for n in range(facts.DAYS // 365)]
+MONTHS = [f"{year}-{month:02d}" for year in YEARS for month in range(1, 13)]
+MADE_SECONDS_MAX = 3_600.0
+TIMES_MAX = 3.0
+
+Path = Callable[[random.Random, int], str]
+QUESTIONS: dict[str, Path] = {
+    "a rep's month": lambda dice, reps: _values("sales_amount", _rep(dice, reps), period=dice.choice(MONTHS)),
+    "a rep's growth of a quarter": lambda dice, reps: _values(
+        "sales_growth", _rep(dice, reps), period=f"{dice.choice(YEARS)}-Q{dice.randint(1, 4)}"
+    ),
+    "a rep's orders per customer of a month": lambda dice, reps: _values(
+        "orders_per_customer", _rep(dice, reps), period=dice.choice(MONTHS)
+    ),
+    "a rep's year by month": lambda dice, reps: _values(
+        "sales_amount", _rep(dice, reps), period=str(dice.choice(YEARS)), grain="month"
+    ),
+    "the company's year": lambda dice, _: _values("sales_amount", "company", period=str(dice.choice(YEARS))),
+    "a page of 50 reps, a month": lambda dice, _: _values(
+        "sales_amount", None, subject_kind="rep", limit="50", period=dice.choice(MONTHS)
+    ),
+}
+
+
+async def run(place: Place) -> AsyncIterator[Sample]:
+    """What publishing takes, then each question, back to back."""
+    definitions = place.home.folder / "none-yet"
+    shutil.rmtree(definitions, ignore_errors=True)
+    definitions.mkdir()
+    async with place.merit(definitions=definitions) as merit:
+        await introduce(place, merit)
+        async with db.single(merit.layout.schemas.admin_dsn, "kpi") as conn:
+            await facts.make(conn, place.settings.facts, place.settings.reps)
+        shutil.copytree(DEFINITIONS, definitions, dirs_exist_ok=True)
+        yield await _published(place, merit)
+        empty = await _asked(place, merit, EMPTY, "peer", lambda *_: EMPTY_PATH, {})
+        yield empty
+        for case, path in QUESTIONS.items():
+            yield await _asked(place, merit, case, "merit", path, empty.told)
+    shutil.rmtree(definitions)
+
+
+async def _published(place: Place, merit: Cluster) -> Sample:
+    """Until the sales of the last year are right for the company."""
+    last = YEARS[-1]
+    days = dt.date(last, 1, 1), dt.date(last + 1, 1, 1)
+    async with db.single(merit.layout.schemas.admin_dsn, "kpi") as conn:
+        right = await conn.fetchval("select sum(amount) from order_fact where day >= $1 and day < $2", *days)
+
+    async def made() -> bool:
+        async with merit.client() as http:
+            token = await merit.token(role="analyst")
+            answer = await http.get(_values("sales_amount", "company", period=str(last)), headers=_said(token))
+        return answer.status_code == 200 and Decimal(answer.json()["items"][0]["value"] or 0) == right
+
+    await merit.supervisor.start(*OTHERS)
+    watch = Stopwatch(place.pids)
+    await merit.supervisor.start("kpi-api")
+    await merit.supervisor.start("kpi-relay", "gateway")
+    await until(made, MADE_SECONDS_MAX)
+    seconds, cpu = watch.stop()
+    await merit.supervisor.stop("kpi-relay")
+    told = {"database_bytes_per_fact": round(await number(merit, STORED) / place.settings.facts)}
+    return Sample(MADE, "merit", place.settings.facts, seconds, cpu, told)
+
+
+async def _asked(place: Place, merit: Cluster, case: str, role: Role, path: Path, empty: Told) -> Sample:
+    """So many questions of a kind, on a few connections; ``empty``: what was told of the empty address."""
+    paths = _paths(path, place.settings.reps, case)
+    headers = _said(await merit.token(role="analyst"))
+    port = merit.layout.ports["gateway"]
+    await drive(port, asked([next(paths) for _ in range(WARM_UP)], headers), CONNECTIONS, judge=read)
+    requests = asked([next(paths) for _ in range(place.settings.reads)], headers)
+    pids = pids_of(merit.supervisor, SHOWN)
+    watch = Stopwatch(pids | place.pids)
+    async with profiled(place.settings.profiler, pids, place.settings.out, case):
+        tally = await drive(port, requests, CONNECTIONS, judge=read)
+    _, cpu = watch.stop()
+    told: dict[str, float] = {"p50_ms": tally.at(0.5) * 1000, "p99_ms": tally.at(0.99) * 1000}
+    if empty:
+        told["p99_of_empty"] = told["p99_ms"] / float(empty["p99_ms"])
+    return Sample(case, role, len(requests), tally.seconds, cpu, told)
+
+
+def _paths(path: Path, reps: int, case: str) -> Iterator[str]:
+    dice = random.Random(f"{SEED} {case}")
+    while True:
+        yield path(dice, reps)
+
+
+def _rep(dice: random.Random, reps: int) -> str:
+    return rep_id(dice.randrange(reps))
+
+
+def _values(key: str, subject: str | None, **asked_for: str) -> str:
+    if subject is not None:
+        asked_for |= {"subject_kind": "company" if subject == "company" else "rep", "subject": subject}
+    return f"/v1/kpis/{key}/values?" + "&".join(f"{name}={value}" for name, value in asked_for.items())
+
+
+def _said(token: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {token}"}
+
+
+STAGE = Stage(
+    "read",
+    "Reading KPIs through the gateway, over many facts",
+    run,
+    [Limit(f"p99 of {case}, beside the empty address", case, "p99_of_empty", TIMES_MAX) for case in QUESTIONS],
+)

@@ -186,3 +186,38 @@ async def test_the_facts_behind_a_value_add_up_to_it(told: Sighted, person: str 
     for bad, status in (({"subject": "r4"}, 404), ({"cursor": "x"}, 422), ({"part": "half"}, 422)):
         answer = await client.get("/v1/kpis/sales_amount/facts", params=asked | bad)
         assert answer.status_code == (200 if person is None and status == 404 else status)
+
+
+BOARD = {
+    "label": {"en": "Best of 2012"},
+    "kpi": "sales_amount",
+    "subject_kind": "rep",
+    "grain": "year",
+    "top": 3,
+    "shown_to": {"people": ["r1"]},
+}
+
+
+async def test_a_leaderboard_shows_to_whom_it_names_what_its_maker_sees(told: Sighted) -> None:
+    analyst, m1, m2, r1 = [
+        await told.driver.as_role("analyst"),
+        *[await told.driver.as_person(p) for p in ("m1", "m2", "r1")],
+    ]
+    whole = (await analyst.post("/v1/leaderboards", json=BOARD)).headers["location"]
+    tree = (await m1.post("/v1/leaderboards", json=BOARD)).headers["location"]
+    values = {"subject_kind": "rep", "period": "2012"}
+    for board, maker in ((whole, analyst), (tree, m1)):
+        items = await told.driver.items("/v1/kpis/sales_amount/values", maker, **values)
+        best = sorted(items, key=lambda i: (-Decimal(i["value"]), i["subject"]))
+        answer = (await r1.get(f"{board}/ranks", params={"period": "2012"})).json()
+        assert [(i["subject"], i["score"]) for i in answer["items"]] == [(i["subject"], i["value"]) for i in best[:3]]
+        assert (answer["ranked"], answer["own"]["subject"]) == (len(best), "r1")
+    assert {i["subject"] for i in (await m1.get(f"{tree}/ranks?period=2012")).json()["items"]} <= SEES["m1"]
+    for stranger, board in ((m1, whole), (m2, tree)):
+        assert (await stranger.get(f"{board}/ranks")).status_code == (await stranger.get(board)).status_code == 404
+    assert (await r1.put(whole, json=BOARD)).status_code == 403
+    assert (await r1.get(f"{whole}/ranks?period=2012-Q1")).status_code == 422
+    refused = await analyst.post("/v1/leaderboards", json=BOARD | {"kpi": "no_such", "improved_by": "growth"})
+    assert {e["pointer"] for e in refused.json()["errors"]} == {"/kpi", "/improved_by"}
+    for board in (whole, tree):
+        assert (await analyst.delete(board)).status_code == 204

@@ -52,7 +52,7 @@ async def _none() -> AsyncIterator[list[Line]]:
 
 
 def written(ending: str, lines: list[Line]) -> bytes:
-    result = Result(SPLIT, [KPIS[key] for key in SPLIT.kpis], TODAY, NOW, _none())
+    result = Result(SPLIT, [KPIS[key] for key in SPLIT.kpis], {MARCH: [1, 2]}, TODAY, NOW, _none())
     with tempfile.TemporaryFile() as file:
         writer = FORMATS[ending][1](result, "en", "USD", file)
         writer.add(lines)
@@ -115,7 +115,7 @@ def same(cell: Any, value: str | None) -> bool:
 @pytest.mark.parametrize("ending", FORMATS)
 def test_memory_does_not_grow_with_the_lines(ending: str) -> None:
     page = [Line(f"s{n}", MARCH, ("p",), (Answer("s", MARCH, Value("1", Decimal(1)), 1), None)) for n in range(200)]
-    result = Result(SPLIT, [KPIS[key] for key in SPLIT.kpis], TODAY, NOW, _none())
+    result = Result(SPLIT, [KPIS[key] for key in SPLIT.kpis], {MARCH: [1, 2]}, TODAY, NOW, _none())
     with tempfile.TemporaryFile() as file:
         writer = FORMATS[ending][1](result, "zh", "CNY", file)
         writer.add(page)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Literal
 
@@ -16,7 +17,8 @@ from services.kpi.domain.meaning import InForce
 from services.kpi.domain.periods import AnyGrain
 from services.kpi.domain.reports import kpi_faults
 from services.kpi.domain.saved import Audience, CannotWork
-from services.kpi.domain.values import NO_FACTS, NO_PRIOR, Value, shown
+from services.kpi.domain.sight import Sight
+from services.kpi.domain.values import NO_PRIOR, Value, plain, rounded, shown
 
 TOP_MAX = 200
 Ranking = Literal["value", "target_percent", "most_improved"]
@@ -45,7 +47,7 @@ class Leaderboard(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """A subject with its value and what it is ranked by, exactly; without that there is a reason.
+    """A subject with its value and what it is ranked by, exactly and as it is shown; without that there is a reason.
 
     ``against``: the value of the period before, or the target.
     """
@@ -53,23 +55,21 @@ class Standing:
     subject: str
     value: Value
     score: Fraction | None
+    text: str | None
     reason: str | None = None
     against: str | None = None
 
-    @property
-    def text(self) -> str | None:
-        """The score: exact where its decimals end, else at 6 places half away from zero."""
-        return None if self.score is None else shown(self.score)
 
-
-def check_leaderboard(board: Leaderboard, known: InForce) -> None:
-    """Raise CannotWork with a pointer per fault."""
-    faults = [*kpi_faults(board.kpi, "/kpi", board.filter, known), *_ranking_faults(board)]
+def check_leaderboard(board: Leaderboard, known: InForce, sight: Sight) -> None:
+    """Raise CannotWork with a pointer per fault; ``sight``: how far its maker sees."""
+    faults = [*kpi_faults(board.kpi, "/kpi", board.filter, known), *_ranking_faults(board, sight)]
     if faults:
         raise CannotWork(faults)
 
 
-def _ranking_faults(board: Leaderboard) -> Iterator[Fault]:
+def _ranking_faults(board: Leaderboard, sight: Sight) -> Iterator[Fault]:
+    if board.ranking == "target_percent" and not sight.everything and board.subject_kind not in ("rep", "manager"):
+        yield Fault("/subject_kind", "no-targets", "who sees a part of a team would measure it by the target of all")
     if board.ranking == "target_percent" and board.filter is not None:
         yield Fault("/filter", "not-with-targets", "a target is of the whole KPI: a part of it would be measured by it")
     if board.improved_by == "growth" and board.ranking != "most_improved":
@@ -78,28 +78,28 @@ def _ranking_faults(board: Leaderboard) -> Iterator[Fault]:
 
 def by_value(subject: str, value: Value) -> Standing:
     """Ranked by the value itself."""
-    return Standing(subject, value, value.exact, value.null_reason)
+    return Standing(subject, value, value.exact, value.text, value.null_reason)
 
 
-def by_target(subject: str, value: Value, part: Value | None, target: str | None) -> Standing:
-    """Ranked by how much of the target is reached; ``part`` None: there is no target."""
-    if part is None:
-        return Standing(subject, value, None, NO_TARGET)
-    return Standing(subject, value, part.exact, part.null_reason, target)
+def by_target(subject: str, value: Value, part: Value | None, target: Decimal) -> Standing:
+    """Ranked by how much of the target is reached; ``part`` None: the value cannot be measured by it."""
+    score, text = (part.exact, part.text) if part else (None, None)
+    reason = part.null_reason if part else value.null_reason
+    return Standing(subject, value, score, text, reason, plain(target))
 
 
 def by_improvement(subject: str, value: Value, before: Value | None, growth: bool) -> Standing:
     """Ranked by the difference to the period before, or by the growth over it."""
     now, prior = value.exact, before.exact if before else None
     told = before.text if before else None
-    if now is None:
-        return Standing(subject, value, None, value.null_reason or NO_FACTS, told)
-    if prior is None:
-        return Standing(subject, value, None, NO_VALUE_BEFORE, told)
+    if now is None or prior is None:
+        return Standing(subject, value, None, None, value.null_reason or NO_VALUE_BEFORE, told)
     if not growth:
-        return Standing(subject, value, now - prior, None, told)
-    score = (now - prior) / abs(prior) if prior else None
-    return Standing(subject, value, score, None if prior else NO_PRIOR, told)
+        return Standing(subject, value, now - prior, shown(now - prior), None, told)
+    if not prior:
+        return Standing(subject, value, None, None, NO_PRIOR, told)
+    score = (now - prior) / abs(prior)
+    return Standing(subject, value, score, rounded(score), None, told)
 
 
 def ranked(standings: Iterable[Standing], direction: Direction) -> list[tuple[int, Standing]]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Annotated, Any, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from contracts.kpi import SubjectKind
 from services.kpi.domain.conditions import Condition, Fault
@@ -35,7 +35,7 @@ class Report(Timing, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     shown_to: Audience = Audience()
 
 
-Shape = TypeVar("Shape", bound=Struct)
+Shape = TypeVar("Shape")
 
 
 def read(body: Any, shape: type[Shape]) -> Shape:

@@ -122,13 +122,22 @@ def why_empty(titles: Sequence[str], found: Sequence[Pair], language: Language) 
 
 
 def about(
-    report: Report, kpis: Sequence[Published], as_of: dt.datetime | None, until: dt.date, language: Language
+    report: Report,
+    kpis: Sequence[Published],
+    used: Sequence[Sequence[int]],
+    as_of: dt.datetime | None,
+    until: dt.date,
+    language: Language,
 ) -> list[tuple[str, str]]:
-    """What a sheet beside the table says: the report's label, until when it counts, and each KPI's version."""
+    """What a sheet beside the table says: the report's label, until when it counts, and the versions of each KPI that
+    are ``used``."""
     words = _WORDS[language]
     told = [(neutral(in_language(report.label, language)), "")]
     told += [(words["until"], until.isoformat()), (words["as_of"], as_of.isoformat() if as_of else "")]
-    versions = [f"{k.definition.key}, {words['version']} {k.version}" for k in kpis]
+    versions = [
+        f"{k.definition.key}, {words['version']} {', '.join(map(str, some))}"
+        for k, some in zip(kpis, used, strict=True)
+    ]
     return [*told, *((f"{words['definition']}: {t}", v) for t, v in zip(names(kpis, language), versions, strict=True))]
 
 

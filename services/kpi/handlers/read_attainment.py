@@ -66,11 +66,12 @@ async def read_attainment(
             answers = await value(conn, known, kpi, kind, pairs, as_of, sight)
             for t, answer in zip(some, answers, strict=True):
                 definition = known.of(answer.window).published[kpi].definition
-                attained[t.target_id] = _attained(definition, t, answer.value, reporting_currency)
+                attained[t.target_id] = measured(definition, t, answer.value, reporting_currency)
     return [attained[t.target_id] for t in found]
 
 
-def _attained(definition: Definition, target: TargetVersion, counted: Value, reporting_currency: str) -> Attained:
+def measured(definition: Definition, target: TargetVersion, counted: Value, reporting_currency: str) -> Attained:
+    """What is counted, measured by a target; nothing, with a reason, where their currencies differ."""
     alike = definition.unit != "money" or target.currency in (None, reporting_currency)
     value = counted if alike else Value(None, None, null_reason=OTHER_CURRENCY)
     part = None if value.exact is None else attainment(value, target.value)

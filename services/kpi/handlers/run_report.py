@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from chassis.db import Connection
@@ -22,8 +22,8 @@ from services.kpi.handlers.read_values import Question, compared, meanings
 from services.kpi.store import values
 from services.kpi.store.measures import Group
 
-LINES_MAX, VALUES_MAX = 50_000, 500_000
-"""Lines in one result, and values in them (a KPI each): what is larger is asked for in parts."""
+LINES_MAX, VALUES_MAX = 50_000, 200_000
+"""Lines in one result, and values in them (a KPI each), which a minute can make: more is asked for in parts."""
 _CELLS, _CELLS_SPLIT = 4_000, 400
 """About how many values are worked out at a time; split up, each may become many."""
 
@@ -44,10 +44,14 @@ class Line:
 
 @dataclass(frozen=True)
 class Result:
-    """A report on a day: its KPIs as they are in force, and its lines, in order of subject, window and group."""
+    """A report on a day: its KPIs as its last window means them, and its lines, in order of subject, window and group.
+
+    ``measured_by``: per window the version of each KPI that it is measured by.
+    """
 
     report: Report
     kpis: Sequence[Published]
+    measured_by: Mapping[Window, Sequence[int]]
     until: dt.date
     as_of: dt.datetime | None
     pages: AsyncIterator[list[Line]]
@@ -75,9 +79,11 @@ async def run(conn: Connection, report: Report, sight: Sight, until: dt.date) ->
     """
     known = await in_force(conn)
     _check(report, known, until)
-    published = [known.on(until).version_of(key) for key in report.kpis]
-    pages = _pages(conn, known, report, sight, until)
-    return Result(report, published, until, await values.as_of(conn), pages)
+    over = windows(report, until, known.fiscal_month)
+    measured_by = {w: [known.of(w).version_of(key).version for key in report.kpis] for w in over}
+    published = [known.of(over[-1]).version_of(key) for key in report.kpis]
+    pages = _pages(conn, known, report, over, sight, until)
+    return Result(report, published, measured_by, until, await values.as_of(conn), pages)
 
 
 def _check(report: Report, known: Timeline, today: dt.date) -> None:
@@ -87,9 +93,8 @@ def _check(report: Report, known: Timeline, today: dt.date) -> None:
 
 
 async def _pages(
-    conn: Connection, known: Timeline, report: Report, sight: Sight, until: dt.date
+    conn: Connection, known: Timeline, report: Report, over: Sequence[Window], sight: Sight, until: dt.date
 ) -> AsyncIterator[list[Line]]:
-    over = windows(report, until, known.fiscal_month)
     asked = Question(report.subject_kind, report.subjects, over, until, report.group_by, report.filter, report.compare)
     every = await values.subjects(conn, report.subject_kind, sight, report.subjects, "", LINES_MAX + 1)
     most = min(LINES_MAX, VALUES_MAX // len(report.kpis))

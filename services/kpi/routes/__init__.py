@@ -19,11 +19,13 @@ from services.kpi.domain.errors import (
 )
 from services.kpi.domain.periods import BadPeriod
 from services.kpi.domain.saved import CannotWork, Changed, KeyReused, NotFound, NotYours, ShippedStays
+from services.kpi.handlers.read_ranks import TooManySubjects
 from services.kpi.handlers.run_report import TooManyLines
 from services.kpi.routes import (
     definitions,
     drafts,
     facts,
+    leaderboards,
     quality,
     quality_table,
     rates,
@@ -53,8 +55,21 @@ ERROR_STATUS: dict[type[Exception], int] = {
     CannotWork: 422,
     KeyReused: 422,
     TooManyLines: 422,
+    TooManySubjects: 422,
 }
 
 router = APIRouter()
-for part in (definitions, drafts, versions, values, facts, targets, quality, quality_table, rates, reports):
+for part in (
+    definitions,
+    drafts,
+    versions,
+    values,
+    facts,
+    targets,
+    quality,
+    quality_table,
+    rates,
+    reports,
+    leaderboards,
+):
     router.include_router(part.router)

@@ -6,7 +6,7 @@ import csv
 import datetime as dt
 import io
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import IO, Any, Protocol
 
@@ -24,6 +24,7 @@ from services.kpi.routes.windows import change_shown, place, value_shown
 DIGITS_MAX = 15
 """A sheet's numbers are binary, and exact to so many digits: a longer one is written as text."""
 _NUMBERS = {"day": "yyyy-mm-dd", "money": "#,##0.00##", "part": "0.0%"}
+_FIGURES = ("money", "part", "number")
 _WIDTHS = {"text": 16, "day": 11, "money": 18, "part": 14, "number": 14}
 
 
@@ -56,7 +57,7 @@ class Json:
 
     def __init__(self, result: Result, language: Language, currency: str, file: IO[bytes]) -> None:
         self._report, self._keys = result.report, [k.definition.key for k in result.kpis]
-        self._file, self._empty = file, True
+        self._file, self._empty, self._measured_by = file, True, result.measured_by
         head = {
             "label": sheets.in_language(result.report.label, language),
             "as_of": result.as_of,
@@ -78,8 +79,9 @@ class Json:
         if self._report.group_by:
             item["group"] = dict(zip(self._report.group_by, line.group, strict=True))
         item["values"] = values = {}
-        for key, answer in zip(self._keys, line.answers, strict=True):
-            values[key] = value_shown(answer.value if answer else sheets.NOTHING)
+        versions = self._measured_by[line.window]
+        for key, answer, version in zip(self._keys, line.answers, versions, strict=True):
+            values[key] = value_shown(answer.value if answer else sheets.NOTHING) | {"version": version}
             if self._report.compare:
                 values[key]["compare"] = change_shown(answer) if answer else None
         return item
@@ -92,19 +94,22 @@ class _Table:
         self.result, self.language = result, language
         self.columns = sheets.columns(result.report, result.kpis, language, currency)
         self._titles = sheets.names(result.kpis, language)
-        self._last = (
-            result.as_of.isoformat() if result.as_of else None,
-            ", ".join(f"{k.definition.key} v{k.version}" for k in result.kpis),
-        )
+        self._as_of = result.as_of.isoformat() if result.as_of else None
+        self._versions = {w: self._said(versions) for w, versions in result.measured_by.items()}
 
     def cells(self, line: Line) -> list[sheets.Cell]:
         found = [(a.value, a.before) if a else (None, None) for a in line.answers]
         told = sheets.cells(self.result.report, (line.subject, line.window, line.group), found)
-        return [*told, sheets.why_empty(self._titles, found, self.language), *self._last]
+        why = sheets.why_empty(self._titles, found, self.language)
+        return [*told, why, self._as_of, self._versions[line.window]]
+
+    def _said(self, versions: Sequence[int]) -> str:
+        return ", ".join(f"{key} v{v}" for key, v in zip(self.result.report.kpis, versions, strict=True))
 
     def about(self) -> list[tuple[str, str]]:
         result = self.result
-        return sheets.about(result.report, result.kpis, result.as_of, result.until, self.language)
+        used = [sorted(set(of_one)) for of_one in zip(*result.measured_by.values(), strict=True)]
+        return sheets.about(result.report, result.kpis, used, result.as_of, result.until, self.language)
 
 
 class Csv:
@@ -166,10 +171,14 @@ class Xlsx:
             return
         if isinstance(cell, dt.date):
             self._sheet.write_datetime(self._rows, n, dt.datetime.combine(cell, dt.time()), shown)
-        elif column.form in ("money", "part", "number") and sum(c.isdigit() for c in cell) <= DIGITS_MAX:
+        elif column.form in _FIGURES and _digits(cell) <= DIGITS_MAX:
             self._sheet.write_number(self._rows, n, Decimal(cell), shown)
         else:
             self._sheet.write_string(self._rows, n, cell)
+
+
+def _digits(cell: str) -> int:
+    return len(cell) - cell.startswith("-") - ("." in cell)
 
 
 FORMATS: Mapping[str, tuple[str, Callable[[Result, Language, str, IO[bytes]], ReportFile]]] = {

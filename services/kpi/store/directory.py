@@ -99,6 +99,21 @@ async def save_targets(conn: Connection, targets: Sequence[Target]) -> None:
     )
 
 
+async def targets_over(
+    conn: Connection, kpi: str, kind: str, since: dt.date, until: dt.date
+) -> dict[str, TargetVersion]:
+    """The targets of a KPI over exactly this window, by subject (there is one for each at most)."""
+    rows = await conn.fetch(
+        "select target_id, kpi, subject_kind, subject, valid_from, valid_to, version, value, currency from target"
+        " where kpi = $1 and subject_kind = $2 and valid_from = $3 and valid_to = $4",
+        kpi,
+        kind,
+        since,
+        until,
+    )
+    return {r["subject"]: TargetVersion(*r.values()) for r in rows}
+
+
 async def targets(
     conn: Connection,
     sight: Sight,

@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 SERVICES = ("auth", "ingest", "kpi", "incentive")
 DRAIN_SECONDS_MAX = 20.0
 CLIENT_SECONDS_MAX = 60.0
+BATCH_RECORDS_MAX = 2_000
+"""Of kpi's worker, which has the process for itself in a cluster: here others wait while it computes."""
 TRACES_PER_SECOND_MAX = 100
 """How many requests of a second `merit traces` can show; errors and money are kept whatever the load."""
 FOLDER = Path(next(iter(services.__path__)))
@@ -187,7 +189,11 @@ async def _assemble(
 
     keep(await auth.build(own, bus=bus, clock=clock, verifier=verifier))
     keep(await ingest.build(IngestSettings(**told("ingest")), bus=bus, clock=clock, verifier=verifier))
-    keep(await kpi.build(KpiSettings(**told("kpi")), bus=bus, clock=clock, verifier=verifier))
+    keep(
+        await kpi.build(
+            KpiSettings(**told("kpi"), batch_records_max=BATCH_RECORDS_MAX), bus=bus, clock=clock, verifier=verifier
+        )
+    )
     keep(await incentive.build(IncentiveSettings(**told("incentive")), bus=bus, clock=clock, verifier=verifier))
     app = await gateway.build({name: service.app for name, service in built.items()}, verifier, clock)
     await stack.enter_async_context(_loops(built, failed))

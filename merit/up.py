@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import signal
 import socket
@@ -15,6 +14,7 @@ from urllib.parse import urlencode
 from rich.console import Console
 from rich.panel import Panel
 
+from chassis.process import settle
 from chassis.serving import serving
 from merit import findings, local, sample_import
 from merit.api import Api, client
@@ -58,7 +58,7 @@ async def up(wanted: Wanted, console: Console) -> None:
             )
             await stack.enter_async_context(serving(merit.gateway, listening, FINISH_SECONDS_MAX))
         stack.enter_context(local.announced(wanted.home, url))
-        gc.freeze()
+        settle()
         await _until(stop, merit, _tell(wanted, merit, url, console))
         console.print("Stopping ...")
 

@@ -16,5 +16,5 @@ class KpiSettings(ServiceSettings):
 
     model_config = SettingsConfigDict(env_prefix="KPI_")
 
-    batch_records_max: int = 2_000
+    batch_records_max: int = 10_000
     fiscal_month: int = Field(default=1, ge=1, le=12)

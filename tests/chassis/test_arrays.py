@@ -19,7 +19,6 @@ COLUMNS = {
     "numeric": st.decimals(allow_nan=False, allow_infinity=False, places=10, max_value=10**20, min_value=-(10**20)),
     "bigint": st.integers(-(2**63), 2**63 - 1),
     "boolean": st.booleans(),
-    "bytea": st.binary(max_size=20),
     "date": st.dates(),
     "timestamptz": st.datetimes(
         dt.datetime(1900, 1, 2),

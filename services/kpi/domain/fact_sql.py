@@ -1,6 +1,6 @@
-"""The SQL that fills and empties fact tables, made from the registry of facts.
+"""The SQL that picks facts out of their tables, made from the registry of facts.
 
-Facts go in and out as array literals (chassis.arrays): a statement per table and batch.
+Facts go in by COPY; their keys, and those that go, are told as array literals (chassis.arrays).
 """
 
 from __future__ import annotations
@@ -27,19 +27,21 @@ def given(kind: FactKind) -> str:
     return f"select {names} from unnest({arrays}) as g({', '.join(types)})"
 
 
-def insertion(kind: FactKind) -> str:
-    """Put the rows of ``given`` into the table."""
-    names = ", ".join((*kind.columns, "partition"))
-    return f"insert into {kind.table} ({names}) select {names} from given"
+_KEYS = (
+    "unnest($1::text::text[], $2::text::text[], $3::text::int[], $4::text::int[])"
+    f" as g({', '.join(KEY_COLUMNS)}, reason)"
+)
+
+
+def named(kind: FactKind) -> str:
+    """The rows with the keys in the first parameters, each with the rank of its reason, which is the fourth."""
+    return f"select f.*, g.reason from {_KEYS} join {kind.table} f using ({', '.join(KEY_COLUMNS)})"
 
 
 def deletion(kind: FactKind) -> str:
-    """Take rows out by their keys, with the rank of each one's reason: the first four parameters."""
+    """Take the rows of ``named`` out."""
     keys = " and ".join(f"f.{c} = g.{c}" for c in KEY_COLUMNS)
-    return (
-        f"delete from {kind.table} f using unnest($1::text::text[], $2::text::text[], $3::text::int[], $4::text::int[])"
-        f" as g({', '.join(KEY_COLUMNS)}, reason) where {keys} returning f.*, g.reason"
-    )
+    return f"delete from {kind.table} f using {_KEYS} where {keys} returning f.*, g.reason"
 
 
 def of_objects(kind: FactKind, params: Params, after: str, until: str | None) -> str:

@@ -58,7 +58,7 @@ async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneIn
     await directory.lock_shared(conn)
     touched = await _learn(conn, news, tallies)
     standing = [t.kind.stand(t.after) for t in touched]
-    await histories.save_histories(conn, [_row(t, s) for t, s in zip(touched, standing, strict=True)])
+    await _keep(conn, touched, standing)
     known = await in_force(conn)
     kept = await folded(conn, known)
     replaced = [_replaced(t, s) for t, s in zip(touched, standing, strict=True)]
@@ -159,6 +159,17 @@ def _replaced(touched: Touched, stands: Standing) -> Replaced:
     return Replaced(key, touched.last.partition.number, touched.rank, before, stands.facts)
 
 
+async def _keep(conn: Connection, touched: Sequence[Touched], standing: Sequence[Standing]) -> None:
+    new: list[HistoryRow] = []
+    changed: list[HistoryRow] = []
+    for object_, stands in zip(touched, standing, strict=True):
+        (new if object_.before is None else changed).append(_row(object_, stands))
+    if new:
+        await histories.save_new(conn, new)
+    if changed:
+        await histories.save_changed(conn, changed)
+
+
 def _row(touched: Touched, stands: Standing) -> HistoryRow:
     last = touched.last
     packed = touched.kind.pack(touched.after)
@@ -166,10 +177,10 @@ def _row(touched: Touched, stands: Standing) -> HistoryRow:
         touched.kind.name,
         touched.object_id,
         last.partition.number,
-        packed,
         stands.status,
         stands.excess,
         last.appended_at,
+        packed,
     )
 
 

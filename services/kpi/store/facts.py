@@ -8,12 +8,12 @@ from typing import Any
 import msgspec
 from msgspec.structs import astuple
 
-from chassis.arrays import literal, literals
+from chassis.arrays import literals
 from chassis.db import Connection
 from chassis.telemetry import current_traceparent
 from contracts.sales import Attributes
 from services.kpi.domain.fact_kinds import FACT_KINDS, KEY_COLUMNS, SHARED_COLUMNS
-from services.kpi.domain.fact_sql import deletion, given, insertion
+from services.kpi.domain.fact_sql import deletion, given, named
 from services.kpi.domain.facts import Fact
 from services.kpi.domain.meaning import Kept
 from services.kpi.domain.slices import folding
@@ -29,15 +29,18 @@ Change = tuple[Any, ...]
 
 def change(fact: Fact, partition: int, reason: int) -> Change:
     """A fact that comes or goes."""
-    return (*astuple(fact), partition, reason)
+    row = astuple(fact)
+    return (*row[:_ATTRIBUTES], _json(fact.attributes), *row[_ATTRIBUTES + 1 :], partition, reason)
+
+
+def _json(attributes: Attributes) -> str:
+    return msgspec.json.encode(attributes).decode() if attributes else "{}"
 
 
 async def remove(conn: Connection, over: str, changes: Sequence[Change], kept: Kept, slot: int) -> None:
     """Take facts of one kind away, and what they gave to the slices. ``slot``: see store.slots."""
     kind, slices = FACT_KINDS[over], kept.of(over).slices
-    names = len(KEY_COLUMNS)
-    params = Params(literals([(*c[:names], c[-1]) for c in changes], names + 1))
-    query = f"with gone as ({deletion(kind)})"
+    query, params = f"with gone as ({deletion(kind)})", _keys(changes)
     if not slices:
         await conn.execute(f"{query} select from gone", *params)
         return
@@ -48,20 +51,20 @@ async def remove(conn: Connection, over: str, changes: Sequence[Change], kept: K
 async def add(conn: Connection, over: str, changes: Sequence[Change], kept: Kept, slot: int) -> None:
     """Add facts of one kind, and what they give to the slices. ``slot``: see store.slots."""
     kind, slices = FACT_KINDS[over], kept.of(over).slices
-    params = _rows(over, changes, [1] * len(changes))
-    query = f"with given as ({given(kind)})"
-    if not slices:
-        await conn.execute(f"{query} {insertion(kind)}", *params)
-        return
-    fold = folding(slices, params, "given f", "f.reason", 1, slot, current_traceparent())
-    await conn.execute(f"{query}, fresh as ({insertion(kind)}), {fold}", *params)
+    columns = [*kind.columns, "partition"]
+    await conn.copy_records_to_table(kind.table, records=[c[:-1] for c in changes], columns=columns)
+    if slices:
+        params = _keys(changes)
+        fold = folding(slices, params, "fresh f", "f.reason", 1, slot, current_traceparent())
+        await conn.execute(f"with fresh as ({named(kind)}), {fold}", *params)
 
 
 async def take_keys(
     conn: Connection, over: str, gone: Sequence[Change], fresh: Sequence[Change], kept: Kept, shift: int
 ) -> None:
     """Tell the key sets of a kind what went and what came, at once. ``shift``: see store.keys; needs its lock."""
-    rows = _rows(over, [*gone, *fresh], [-1] * len(gone) + [1] * len(fresh))
+    changes = [(*c, -1) for c in gone] + [(*c, 1) for c in fresh]
+    rows = literals(changes, len(FACT_KINDS[over].columns) + 3)
     for one in kept.of(over).keys.values():
         await keys.change(
             conn, one, shift, Params(rows), f"given as ({given(FACT_KINDS[over])}), ", "given f", "f.sign"
@@ -95,14 +98,7 @@ async def objects_of(conn: Connection, over: str, person_ids: Sequence[str]) -> 
     return [r["object_id"] for r in rows]
 
 
-def _rows(over: str, changes: Sequence[Change], signs: Sequence[int]) -> Params:
-    """The parameters of ``fact_sql.given``."""
-    if not changes:
-        return Params(literals([], len(FACT_KINDS[over].columns) + 3))
-    columns = list(zip(*changes, strict=True))
-    columns[_ATTRIBUTES] = tuple([_json(attributes) for attributes in columns[_ATTRIBUTES]])
-    return Params([*map(literal, columns), literal(signs)])
-
-
-def _json(attributes: Attributes) -> str:
-    return msgspec.json.encode(attributes).decode() if attributes else "{}"
+def _keys(changes: Sequence[Change]) -> Params:
+    """The parameters of ``fact_sql.named`` and ``deletion``."""
+    keys = len(KEY_COLUMNS)
+    return Params(literals([(*c[:keys], c[-1]) for c in changes], keys + 1))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import NamedTuple
 
-from chassis.arrays import literal, literals
+from chassis.arrays import literals
 from chassis.bus import Partition
 from chassis.db import Connection, columns
 
@@ -24,10 +24,10 @@ class HistoryRow(NamedTuple):
     kind: str
     object_id: str
     partition: int
-    packed: bytes
     status: str
     excess: Decimal
     received_at: dt.datetime
+    packed: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +68,8 @@ async def claim(conn: Connection, contents: Mapping[Identity, bytes]) -> tuple[s
     asked = sorted(first.values())
     fresh = await conn.fetch(
         "insert into seen (pair, object, content)"
-        " select * from unnest($1::text::bytea[], $2::text::bytea[], $3::text::bytea[])"
-        " on conflict do nothing returning pair",
-        *literals([(*identity, contents[identity]) for identity in asked], 3),
+        " select * from unnest($1::bytea[], $2::bytea[], $3::bytea[]) on conflict do nothing returning pair",
+        *columns([(*identity, contents[identity]) for identity in asked], 3),
     )
     taken = {first[r["pair"]] for r in fresh}
     if len(taken) == len(contents):
@@ -114,11 +113,10 @@ async def keep_conflicts(conn: Connection, conflicts: Sequence[Conflicting]) -> 
 
 async def histories(conn: Connection, objects: Iterable[ObjectKey]) -> dict[ObjectKey, bytes]:
     """What is known of these objects, packed; unknown ones are absent."""
-    asked = list(objects)
     rows = await conn.fetch(
-        "select kind, object_id, packed from object_history where object_id = any($1::text::text[]) and kind = any($2)",
-        literal(sorted({object_id for _, object_id in asked})),
-        sorted({kind for kind, _ in asked}),
+        "select kind, object_id, packed from object_history"
+        " join unnest($1::text::text[], $2::text::text[]) as o(kind, object_id) using (kind, object_id)",
+        *literals(objects, 2),
     )
     return {(r["kind"], r["object_id"]): r["packed"] for r in rows}
 
@@ -133,13 +131,18 @@ async def placed(conn: Connection, objects: Iterable[ObjectKey]) -> dict[ObjectK
     return {(r["kind"], r["object_id"]): (r["partition"], r["packed"]) for r in rows}
 
 
-async def save_histories(conn: Connection, rows: Sequence[HistoryRow]) -> None:
+async def save_new(conn: Connection, rows: Sequence[HistoryRow]) -> None:
+    """Keep what is known of objects of which nothing was known."""
+    await conn.copy_records_to_table("object_history", records=rows, columns=HistoryRow._fields)
+
+
+async def save_changed(conn: Connection, rows: Sequence[HistoryRow]) -> None:
     """Replace what is known of these objects, given in order of their ids."""
     await conn.execute(
-        "insert into object_history (kind, object_id, partition, packed, status, excess, received_at)"
-        " select * from unnest($1::text::text[], $2::text::text[], $3::text::int[], $4::text::bytea[],"
-        " $5::text::text[], $6::text::numeric[], $7::text::timestamptz[])"
-        " on conflict (object_id, kind) do update set packed = excluded.packed, status = excluded.status,"
-        " excess = excluded.excess, received_at = excluded.received_at",
-        *literals(rows, 7),
+        "update object_history h set status = n.status, excess = n.excess, received_at = n.received_at,"
+        " packed = n.packed from unnest($1::text::text[], $2::text::text[], $3::text::text[], $4::text::numeric[],"
+        " $5::text::timestamptz[], $6::bytea[]) as n(kind, object_id, status, excess, received_at, packed)"
+        " where h.object_id = n.object_id and h.kind = n.kind",
+        *literals([(r.kind, r.object_id, r.status, r.excess, r.received_at) for r in rows], 5),
+        [r.packed for r in rows],
     )

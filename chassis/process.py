@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import gc
 import logging
 import signal
 import sys
@@ -24,6 +23,7 @@ from chassis import db, logs, telemetry
 from chassis.app import Loop, Service
 from chassis.bus import Bus
 from chassis.clock import Clock, SystemClock, pause
+from chassis.cycles import settle
 from chassis.open_bus import open_bus
 from chassis.serving import FINISH_SECONDS_MAX, Door, listening
 from chassis.settings import ServiceSettings, SettingsInvalid, from_environment
@@ -35,8 +35,6 @@ log = logging.getLogger(__name__)
 
 KEYS_SECONDS_MAX = 5.0
 CLOSE_SECONDS_MAX = 10.0
-COLLECT_AFTER_OBJECTS = 100_000
-"""So many more than went make the cycle collector look."""
 """How long closing a pool or a log may take; then the process ends all the same."""
 MIGRATED_EVERY_SECONDS = 1.0
 Settings = TypeVar("Settings", bound=ServiceSettings)
@@ -208,17 +206,6 @@ async def run(
             await _drain(stop, door, drain_seconds)
             return 0 if await server.finish() else 1
         return 0 if await _work(service.loops[loop], stop, door, finish_seconds_max) else 1
-
-
-def settle() -> None:
-    """What start-up made is there to stay: the cycle collector looks at it no more, and at what came since seldom.
-
-    A batch makes objects by the ten thousand, hardly a cycle among them: to look at them took a quarter of a worker's
-    time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(COLLECT_AFTER_OBJECTS)
 
 
 async def _drain(stop: asyncio.Event, door: Door, seconds: float) -> None:

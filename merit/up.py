@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from rich.console import Console
 from rich.panel import Panel
 
-from chassis.process import settle
+from chassis.cycles import settle
 from chassis.serving import serving
 from merit import findings, local, sample_import
 from merit.api import Api, client

@@ -103,7 +103,9 @@ def _comparison(c: Condition, fields: Fields, params: Params) -> str:
         return f"{left} is {'not ' if c.operator == 'set' else ''}null"
     if c.operator in ("in", "not_in"):
         values = params.add([_typed(v, kind) for v in c.values or ()], f"{cast}[]")
-        return f"{left} {'= any' if c.operator == 'in' else '<> all'}({values})"
+        if c.operator == "in":
+            return f"{left} = any({values})"
+        return f"({left} is not null and {left} <> all({values}))"  # of no values even null differs from all
     right = column(fields, c.field2, params) if c.field2 else params.add(_typed(c.value, kind), cast)
     collate = ' collate "C"' if kind == "text" else ""
     return f"{left}{collate} {_COMPARE[c.operator or 'eq']} {right}"

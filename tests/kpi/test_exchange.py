@@ -17,6 +17,7 @@ from services.kpi.domain.exchange import converted, places
 from services.kpi.domain.rates import Rate
 from services.kpi.domain.sight import Sight
 from services.kpi.handlers.apply_events import apply_events
+from services.kpi.handlers.define import begin
 from services.kpi.handlers.exchange import restate
 from services.kpi.handlers.read_quality import read_quality
 from services.kpi.handlers.set_rates import set_rates
@@ -163,3 +164,17 @@ async def test_a_corrected_rate_moves_what_it_touches_and_marks_it_as_recomputed
         assert [tuple(r) for r in found] == [("x", Decimal(130)), ("y", Decimal(120)), ("z", Decimal(1))]
         marks = await conn.fetch("select distinct day, reason from changed where family like 'order%'")
         assert [(str(r["day"]), r["reason"]) for r in marks] == [("2026-01-05", 4)]
+
+
+async def test_what_is_converted_depends_on_the_currency_that_the_company_reports_in(
+    clean: Database, zone: ZoneInfo, record: Callable[..., Record]
+) -> None:
+    dollars = said("order.placed", "2026-01-05", amount="50", currency="USD", credits=[])
+    async with clean.transaction() as conn:
+        await begin(conn, 1, "EUR")
+        await set_rates(conn, [Rate("USD", dt.date(2026, 1, 1), Decimal("0.9"))], "EUR", NOW, "f")
+        other = dollars | {"data": dollars["data"] | {"order_id": "y"}}
+        await apply_events(conn, [record(ORDER), record(other)], zone)
+        found = await conn.fetch("select object_id, sum(amount) as money from order_fact group by 1 order by 1")
+        assert [tuple(r) for r in found] == [("x", Decimal(100)), ("y", Decimal(45))]
+        await begin(conn, 1, "USD")

@@ -19,7 +19,6 @@ NESTING_MAX = 32
 _DIGITS_MAX = 40
 # A string that never ends is one token too: else each quote in it would be tried, in quadratic time.
 _BRACKETS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|([\[{])|([\]}])', re.DOTALL)
-_SPACED_COLON = re.compile(rb'"\s+:')
 _decode, _encode = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
 
 
@@ -73,16 +72,16 @@ def loads(text: bytes) -> Any:
 def plain(text: bytes) -> Any:
     """The value, if it can be shown quickly that the text has none of these faults; else None.
 
-    Without ``\\u`` there is no escaped U+0000 and no surrogate. Written anew the text has as many ``":`` as before,
-    unless a key stood twice and was dropped.
+    Without ``\\u`` no U+0000, surrogate or colon is escaped. Written anew the text then has as many colons as before,
+    unless a key stood twice and was dropped with its colon.
     """
-    if b"\\u" in text or _SPACED_COLON.search(text):
+    if b"\\" in text and b"\\u" in text:  # the first is found three times as fast, and most events have neither
         return None
     try:
         value = _decode(text)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
-    return value if _encode(value).count(b'":') == text.count(b'":') else None
+    return value if _encode(value).count(b":") == text.count(b":") else None
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -25,8 +25,10 @@ from services.kpi.store.making import Progress
 
 log = logging.getLogger(__name__)
 
-CHUNK_FACTS = 5_000
+CHUNK_FACTS = 2_000
 """Facts in a chunk: a batch waits for no more than one of them."""
+SMALL_FACTS = 5_000
+"""Facts of a kind that a publication may touch to be made at once, within the request."""
 FORGET_ROWS = 20_000
 MARKS_MAX = 20_000
 """Marks that may wait to be announced before more are made."""
@@ -88,12 +90,12 @@ async def advance(conn: Connection, now: dt.datetime, chunk_facts: int = CHUNK_F
 
 
 async def settle(conn: Connection, now: dt.datetime) -> None:
-    """Take all steps at once if they are small: no more than a chunk of facts. Needs making.lock."""
+    """Take all steps at once if they touch few facts. Needs making.lock."""
     known = await in_force(conn)
     if not known.queue or await making.progress(conn) or await making.next_remark(conn):
         return
     for over in sorted(_touched(known)):
-        if await making.facts_of(conn, over, CHUNK_FACTS + 1) > CHUNK_FACTS:
+        if await making.facts_of(conn, over, SMALL_FACTS + 1) > SMALL_FACTS:
             return
     while await advance(conn, now):
         pass

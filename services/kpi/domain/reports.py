@@ -39,7 +39,9 @@ Shape = TypeVar("Shape")
 
 
 def read(body: Any, shape: type[Shape]) -> Shape:
-    """A report or leaderboard from plain data. Raises CannotWork: the first fault of shape."""
+    """A report or leaderboard from plain data. Raises CannotWork: texts that cannot be kept, or its first fault."""
+    if faults := list(_text_faults(body)):
+        raise CannotWork(faults)
     try:
         return msgspec.convert(body, shape)
     except msgspec.ValidationError as error:
@@ -64,6 +66,19 @@ def kpi_faults(key: str, pointer: str, where: Condition | None, known: InForce) 
     except BadDefinition as error:
         for f in error.faults:
             yield Fault(f"/filter{f.pointer.removeprefix('/filter/0')}", f.code, f"of {key}: {f.detail}")
+
+
+def _text_faults(body: Any) -> Iterator[Fault]:
+    """Texts that no table holds: with a null character, or half of a character in two parts (JSON can say both)."""
+    nodes = [("", body)]
+    while nodes:
+        at, node = nodes.pop()
+        if isinstance(node, str) and any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in node):
+            yield Fault(at, "text", "a null character, or half of a character")
+        elif isinstance(node, list):
+            nodes += [(f"{at}/{n}", child) for n, child in enumerate(node)]
+        elif isinstance(node, dict):
+            nodes += [(at, key) for key in node] + [(f"{at}/{key}", node[key]) for key in node if key.isprintable()]
 
 
 def _once(report: Report) -> Iterator[Fault]:

@@ -42,7 +42,8 @@ async def build(
 
 
 def build_for_cluster(settings: GatewaySettings, clock: Clock) -> Service:
-    """The gateway over services that run elsewhere; they may come up after it. Raises PolicyInvalid."""
+    """The gateway over services that run elsewhere; they may come up after it. To be called in the event loop that
+    serves it. Raises PolicyInvalid."""
     upstreams = {name: proxy.Proxy(name, url, settings.connections_max) for name, url in settings.urls.items()}
     _check_table(POLICIES, upstreams)
     verifier = Verifier(settings.issuer, process.keys_over_http(f"{settings.auth_url}/.well-known/jwks.json"), clock)
@@ -51,7 +52,7 @@ def build_for_cluster(settings: GatewaySettings, clock: Clock) -> Service:
 
     async def close() -> None:
         for upstream in upstreams.values():
-            upstream.close()
+            await upstream.close()
 
     return Service("gateway", app, close=close)
 

@@ -2,76 +2,123 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from string import punctuation
 from urllib.parse import quote
 
+import aiohttp
 from starlette.types import Message, Receive, Scope, Send
+from yarl import URL
 
 from chassis.problems import Problem, unavailable
-from gateway.connections import BrokenOff, Connections, Exchange, NotUnderstood, Patience, Unreachable
 from gateway.headers import HOP_BY_HOP
 
+IDLE_SECONDS_MAX = 4.0
+"""A connection that was idle for longer is not used again: the services close theirs after 5 (uvicorn's default)."""
+TIMEOUT = aiohttp.ClientTimeout(connect=2.0, sock_read=60.0)
+"""Seconds: until there is a connection (a free one, or a new one), and until some of the answer comes."""
 _PATH_CHARACTERS = "/:@!$&'()*+,;=~-._"
 _ENDS_HERE = HOP_BY_HOP | {b"host", b"expect"}
 """What is said to the gateway alone: its own server has asked for the body by now."""
-_WITH_BODY = ("POST", "PUT", "PATCH")
+_NOT_ADDED = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 class Disconnected(Exception):
     """The client went away before its request was whole."""
 
 
-class Proxy:
-    """Forwards to ``base_url``; its errors are 502, 503 and 504 problems. It follows no redirects."""
+class BrokenOff(Exception):
+    """The connection ended before the answer began."""
 
-    def __init__(self, name: str, base_url: str, connections_max: int, patience: Patience | None = None) -> None:
-        self._name, self._connections = name, Connections(base_url, connections_max, patience or Patience())
+
+class Proxy:
+    """Forwards to ``base_url``; its errors are 502, 503 and 504 problems. It follows no redirects.
+
+    Make it inside the event loop that uses it, and close it there.
+    """
+
+    def __init__(
+        self, name: str, base_url: str, connections_max: int, timeout: aiohttp.ClientTimeout = TIMEOUT
+    ) -> None:
+        self._name, self._base = name, URL(base_url)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=connections_max, keepalive_timeout=IDLE_SECONDS_MAX),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=_NOT_ADDED,
+            auto_decompress=False,
+            timeout=timeout,
+            middlewares=(_once,),
+        )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
-            first = await _some(receive)
-            async with self._connections.exchange() as exchange:
-                await self._ask(exchange, scope, first, receive)
-                await _answer(exchange, send)
+            body = Body(await _some(receive), receive)
+            response = await self._ask(scope, body)
         except Disconnected:
             return
-        except Unreachable as error:
-            raise unavailable(f"{self._name} cannot be reached now") from error
+        async with response:
+            await _answer(response, send)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Part with the service."""
-        self._connections.close()
+        await self._session.close()
 
-    async def _ask(self, exchange: Exchange, scope: Scope, message: Message, receive: Receive) -> None:
+    async def _ask(self, scope: Scope, body: Body) -> aiohttp.ClientResponse:
         """Send the request, and wait until its answer begins. Raises Disconnected and Problem."""
+        headers = [
+            (name.decode(), value.decode("utf-8", "replace"))
+            for name, value in scope["headers"]
+            if name not in _ENDS_HERE
+        ]
         try:
-            head, chunked = self._head(scope, message)
-            await exchange.write(head + _framed(message, chunked))
-            while message.get("more_body", False) and not exchange.answered:
-                message = await _some(receive)
-                await exchange.write(_framed(message, chunked))
-            exchange.last = exchange.last or message.get("more_body", False)
-            await exchange.head()
+            return await self._session.request(
+                scope["method"], self._url(scope), headers=headers, data=body.data, allow_redirects=False
+            )
+        except (aiohttp.ConnectionTimeoutError, aiohttp.ClientConnectorError) as error:
+            raise unavailable(f"{self._name} cannot be reached now") from error
         except TimeoutError as error:
             raise Problem(504, "timed-out", f"{self._name} did not answer in time") from error
-        except BrokenOff as error:  # it was stopped, or killed
+        except (BrokenOff, aiohttp.ClientConnectionError) as error:  # it was stopped, or killed
+            if body.broken_off:
+                raise Disconnected from error
             raise unavailable(f"{self._name} broke off before it answered: send it again") from error
-        except NotUnderstood as error:
+        except aiohttp.ClientError as error:
             raise Problem(502, "bad-gateway", f"{self._name} cannot be understood") from error
 
-    def _head(self, scope: Scope, first: Message) -> tuple[bytes, bool]:
-        """The request's head, and whether its body is chunked: where the client does not say how long it is."""
-        target = quote(scope["path"], safe=_PATH_CHARACTERS).encode()
-        if scope["query_string"]:
-            target += b"?" + scope["query_string"]
-        lines = [b"%s %s HTTP/1.1" % (scope["method"].encode(), target), b"host: " + self._connections.host]
-        lines += [name + b": " + value for name, value in scope["headers"] if name not in _ENDS_HERE]
-        sized = any(name == b"content-length" for name, _ in scope["headers"])
-        chunked = not sized and first.get("more_body", False)
-        if chunked:
-            lines.append(b"transfer-encoding: chunked")
-        elif not sized and (first.get("body") or scope["method"] in _WITH_BODY):
-            lines.append(b"content-length: %d" % len(first.get("body", b"")))
-        return b"\r\n".join(lines) + b"\r\n\r\n", chunked
+    def _url(self, scope: Scope) -> URL:
+        """Where to, as it is to go over the wire: aiohttp changes nothing of what is ``encoded``."""
+        return URL.build(
+            scheme=self._base.scheme,
+            authority=self._base.raw_authority,
+            path=quote(scope["path"], safe=_PATH_CHARACTERS),
+            query_string=quote(scope["query_string"], safe=punctuation),
+            encoded=True,
+        )
+
+
+class Body:
+    """A request's body from its first message on, to be read once."""
+
+    def __init__(self, first: Message, receive: Receive) -> None:
+        self._first, self._receive = first, receive
+        self.broken_off = False
+        """Whether the client went away before it was whole."""
+
+    @property
+    def data(self) -> Body | bytes | None:
+        """For aiohttp: as bytes what is whole already, as it goes out in one write with the head; None: no body."""
+        return self if self._first.get("more_body", False) else self._first.get("body") or None
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        message = self._first
+        while message.get("more_body", False):
+            yield message["body"]
+            try:
+                message = await _some(self._receive)
+            except Disconnected:
+                self.broken_off = True
+                raise
+        yield message.get("body", b"")
 
 
 async def _some(receive: Receive) -> Message:
@@ -84,19 +131,20 @@ async def _some(receive: Receive) -> Message:
             return message
 
 
-def _framed(message: Message, chunked: bool) -> bytes:
-    body: bytes = message.get("body", b"")
-    if not chunked:
-        return body
-    chunk = b"%x\r\n%s\r\n" % (len(body), body) if body else b""
-    return chunk if message.get("more_body", False) else chunk + b"0\r\n\r\n"
+async def _once(request: aiohttp.ClientRequest, ask: aiohttp.ClientHandlerType) -> aiohttp.ClientResponse:
+    """Hide from aiohttp that a kept connection has ended: it would send an idempotent request a second time."""
+    try:
+        return await ask(request)
+    except aiohttp.ClientConnectorError:
+        raise
+    except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as error:
+        raise BrokenOff from error
 
 
-async def _answer(exchange: Exchange, send: Send) -> None:
+async def _answer(response: aiohttp.ClientResponse, send: Send) -> None:
     """The date is said once, by the server that the client talks to (RFC 9110 §6.6.1)."""
-    status, headers = await exchange.head()
-    kept = [(n.lower(), value) for n, value in headers if n.lower() not in HOP_BY_HOP | {b"date"}]
-    await send({"type": "http.response.start", "status": status, "headers": kept})
-    async for chunk in exchange.chunks():
+    headers = [(n.lower(), value) for n, value in response.raw_headers if n.lower() not in HOP_BY_HOP | {b"date"}]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    async for chunk in response.content.iter_any():
         await send({"type": "http.response.body", "body": chunk, "more_body": True})
     await send({"type": "http.response.body", "body": b""})

@@ -183,7 +183,7 @@ async def _assemble(stack: AsyncExitStack, parts: Parts, bus: OpenBus, logs: Pat
     stack.callback(supervisor.kill_all)
     await supervisor.start(*NAMES)
     ingest = Proxy("ingest", f"http://127.0.0.1:{parts.ports['ingest-api']}", connections_max=100)
-    stack.callback(ingest.close)
+    stack.push_async_callback(ingest.close)
     app = await gateway.build({s.name: s.app for s in built} | {"ingest": ingest}, verifier, clock)
     return Cluster(supervisor, parts, bus, app, own)
 

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import aiohttp
 import httpx
 import pytest
 import uvicorn
@@ -16,7 +17,6 @@ from chassis.requests import Trace
 from gateway import own, proxy
 from gateway.__main__ import build_for_cluster
 from gateway.app import Gateway, Limits
-from gateway.connections import Patience
 from gateway.policies import POLICIES
 from gateway.settings import GatewaySettings
 
@@ -46,7 +46,7 @@ async def through(edge: Any, verifier: Any) -> AsyncIterator[Through]:
     proxies: list[proxy.Proxy] = []
     opened: list[httpx.AsyncClient] = []
 
-    async def make(url: str, patience: Patience | None = None) -> Any:
+    async def make(url: str, patience: aiohttp.ClientTimeout = proxy.TIMEOUT) -> Any:
         proxies.append(proxy.Proxy("incentive", url, 4, patience))
         upstreams = {**edge.services, "incentive": proxies[-1]}
         gateway = Gateway(POLICIES, upstreams, own.routes(POLICIES, upstreams), verifier, Limits())
@@ -59,7 +59,7 @@ async def through(edge: Any, verifier: Any) -> AsyncIterator[Through]:
     for http in opened:
         await http.aclose()
     for one in proxies:
-        one.close()
+        await one.close()
 
 
 async def test_requests_go_through_whole_and_answers_come_back(edge: Any, through: Through) -> None:
@@ -82,6 +82,19 @@ async def test_requests_go_through_whole_and_answers_come_back(edge: Any, throug
         assert (await far.ask("GET", "/v1/plans/a%20b%3Fc%23d", "plans.read:all")).json()["path"] == "/v1/plans/a b?c#d"
         assert (await far.ask("GET", "/v1/targets", "targets.read:all")).json()["body_bytes"] == 0
         assert (await far.ask("GET", "/readyz")).json()["services"]["incentive"] == "ok"
+
+
+async def test_nothing_is_added_to_a_request_and_nothing_lost(edge: Any, through: Through) -> None:
+    async def reached() -> list[Any]:
+        edge.http.headers.clear()
+        headers = {"cookie": "a=1", "x-odd": "\u00e4 \u2713".encode(), "content-type": "a/b"}
+        answer = await edge.ask("POST", "/v1/targets", TARGETS, content=b"{}", headers=headers)
+        return [pair for pair in answer.json()["headers"] if pair[0] not in ("host", "traceparent", "authorization")]
+
+    near = await reached()
+    async with served(edge.services["incentive"]) as url:
+        await through(url)
+        assert await reached() == near
 
 
 async def test_a_body_over_the_limit_does_not_reach_the_service(edge: Any, through: Through) -> None:
@@ -139,7 +152,7 @@ async def test_a_service_that_says_nothing_is_a_504(through: Through) -> None:
         writer.close()
 
     server = await asyncio.start_server(silence, "127.0.0.1", 0)
-    far = await through(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", Patience(read=0.2))
+    far = await through(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", aiohttp.ClientTimeout(sock_read=0.2))
     answer = await far.ask("GET", "/v1/targets", TARGETS)
     assert (answer.status_code, answer.json()["detail"]) == (504, "incentive did not answer in time")
     waiting.set()
@@ -221,6 +234,58 @@ async def test_what_is_no_answer_is_never_taken_for_one(through: Through, nonsen
         far = await through(url)
         codes = [(await far.ask("GET", "/v1/targets", TARGETS)).status_code for _ in range(2)]
         assert codes == ([200, 200] if nonsense == OK + OK else [502, 502])
+
+
+@pytest.mark.parametrize(
+    "said", [b"content-length: 20\r\n\r\nhalf", b"transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n"]
+)
+async def test_an_answer_that_breaks_off_on_the_way_is_no_whole_answer(through: Through, said: bytes) -> None:
+    async def half(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\n" + said)
+        writer.close()
+
+    server = await asyncio.start_server(half, "127.0.0.1", 0)
+    far = await through(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    with pytest.raises(Exception, match="something went wrong"):
+        await far.ask("GET", "/v1/targets", TARGETS)
+    server.close()
+    await server.wait_closed()
+
+
+@pytest.mark.parametrize("method", ["POST", "GET"])
+async def test_a_request_that_ends_early_ends_at_the_service_too(method: str) -> None:
+    """In the middle of its body (POST), and in the middle of its answer (GET)."""
+    ended, begun = asyncio.Event(), asyncio.Event()
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        if scope["method"] == "GET":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"half", "more_body": True})
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        ended.set()
+
+    said = iter([{"type": "http.request", "body": b"half", "more_body": method == "POST"}, {"type": "http.disconnect"}])
+
+    async def receive() -> Any:
+        return next(said)
+
+    async def send(message: Any) -> None:
+        begun.set()
+
+    async with served(waits) as url:
+        one = proxy.Proxy("incentive", url, 4)
+        scope = {"type": "http", "method": method, "path": "/", "query_string": b"", "headers": []}
+        asking = asyncio.create_task(one(scope, receive, send))
+        if method == "GET":
+            await begun.wait()
+            asking.cancel()
+        await asyncio.wait_for(ended.wait(), 10)
+        await asyncio.wait([asking])
+        assert asking.cancelled() == (method == "GET")
+        assert begun.is_set() == (method == "GET")
+        await one.close()
 
 
 async def test_the_gateway_of_a_cluster_starts_before_its_services(verifier: Any) -> None:

@@ -133,7 +133,10 @@ def test_what_can_work_is_taken(body: dict[str, Any]) -> None:
         (SIMPLE, condition(field="day", operator="gt", value="2026-02-31"), [("/where/0/value", "type")]),
         (SIMPLE, condition(field="attributes.vip", operator="eq", value="true"), [("/where/0/value", "type")]),
         (SIMPLE, condition(field="attributes.seats", operator="gt", value="few"), [("/where/0/value", "type")]),
-        (SIMPLE, condition(field="territory", operator="eq", value="a\x00"), [("/where/0/value", "type")]),
+        (SIMPLE, condition(field="territory", operator="eq", value="a\x00"), [("/where/0/value", "text")]),
+        # texts that no table holds
+        (SIMPLE, {"label": {"en": "a\ud800"}}, [("/label/en", "text")]),
+        (SIMPLE, {"owner": "a\x00"}, [("/owner", "text")]),
         (SIMPLE, condition(field="amount", operator="eq", field2="day"), [("/where/0/field2", "type")]),
         (SIMPLE, {"where": [{"or": [{"field": "x", "operator": "set"}]}]}, [("/where/0/or/0/field", "unknown-field")]),
         (SIMPLE, {"where": [{"or": [], "and": []}]}, [("/where/0", "shape")]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Annotated, Any, Literal, get_args
 
@@ -178,11 +178,29 @@ class Catalogue:
 
 
 def read(body: Any) -> Definition:
-    """A definition from plain data, not yet held against any other. Raises BadDefinition: the first fault of shape."""
+    """A definition from plain data, not yet held against any other.
+
+    Raises BadDefinition: texts that cannot be kept, or the first fault of shape.
+    """
+    if faults := list(text_faults(body)):
+        raise BadDefinition(faults)
     try:
         return msgspec.convert(body, Definition)
     except msgspec.ValidationError as error:
         raise BadDefinition([shape_fault(str(error))]) from error
+
+
+def text_faults(body: Any) -> Iterator[Fault]:
+    """Texts that no table holds: with a null character, or half of a character in two parts (JSON can say both)."""
+    nodes = [("", body)]
+    while nodes:
+        at, node = nodes.pop()
+        if isinstance(node, str) and any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in node):
+            yield Fault(at, "text", "a null character, or half of a character")
+        elif isinstance(node, list):
+            nodes += [(f"{at}/{n}", child) for n, child in enumerate(node)]
+        elif isinstance(node, dict):
+            nodes += [(at, key) for key in node] + [(f"{at}/{key}", node[key]) for key in node if key.isprintable()]
 
 
 def shape_fault(text: str) -> Fault:

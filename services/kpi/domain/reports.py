@@ -11,7 +11,7 @@ from msgspec import Meta
 
 from contracts.kpi import SubjectKind
 from services.kpi.domain.conditions import Condition, Fault
-from services.kpi.domain.definitions import BadDefinition, Compare, Key, Label, shape_fault
+from services.kpi.domain.definitions import BadDefinition, Compare, Key, Label, shape_fault, text_faults
 from services.kpi.domain.errors import BadQuestion
 from services.kpi.domain.meaning import InForce
 from services.kpi.domain.narrowing import GROUP_FIELDS_MAX, check_split, narrowed
@@ -40,7 +40,7 @@ Shape = TypeVar("Shape")
 
 def read(body: Any, shape: type[Shape]) -> Shape:
     """A report or leaderboard from plain data. Raises CannotWork: texts that cannot be kept, or its first fault."""
-    if faults := list(_text_faults(body)):
+    if faults := list(text_faults(body)):
         raise CannotWork(faults)
     try:
         return msgspec.convert(body, shape)
@@ -66,19 +66,6 @@ def kpi_faults(key: str, pointer: str, where: Condition | None, known: InForce) 
     except BadDefinition as error:
         for f in error.faults:
             yield Fault(f"/filter{f.pointer.removeprefix('/filter/0')}", f.code, f"of {key}: {f.detail}")
-
-
-def _text_faults(body: Any) -> Iterator[Fault]:
-    """Texts that no table holds: with a null character, or half of a character in two parts (JSON can say both)."""
-    nodes = [("", body)]
-    while nodes:
-        at, node = nodes.pop()
-        if isinstance(node, str) and any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in node):
-            yield Fault(at, "text", "a null character, or half of a character")
-        elif isinstance(node, list):
-            nodes += [(f"{at}/{n}", child) for n, child in enumerate(node)]
-        elif isinstance(node, dict):
-            nodes += [(at, key) for key in node] + [(f"{at}/{key}", node[key]) for key in node if key.isprintable()]
 
 
 def _once(report: Report) -> Iterator[Fault]:

@@ -19,7 +19,7 @@ SPRUNG_SECONDS = 60.0
 NO_OUTBOX = {"a(topic, key, value, n) order by n": "a(topic, key, value, n) where false order by n"}
 NO_COMPARE_AND_SET = {" and position.next_offset = m.since and position.epoch <= m.epoch": ""}
 NO_DEDUPLICATION = {
-    "$3::text::bytea[]) on conflict do nothing returning pair": "$3::text::bytea[]) on conflict (pair) do update"
+    "$3::bytea[]) on conflict do nothing returning pair": "$3::bytea[]) on conflict (pair) do update"
     " set content = excluded.content returning pair"
 }
 

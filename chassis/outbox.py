@@ -7,23 +7,21 @@ loses rows. Take the outbox id after the state's row is locked: then per key the
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
-from chassis import progress, telemetry, vitals
-from chassis.bus import Bus, LogUnavailable, Outgoing
-from chassis.clock import SystemClock, pause
-from chassis.db import Connection, Database, DatabaseUnavailable
+from chassis import telemetry, vitals
+from chassis.bus import Bus, Outgoing
+from chassis.clock import SystemClock
+from chassis.db import Connection, Database
 from chassis.lag import OutboxWatch
 from chassis.messaging import causes_of, sending
 from chassis.telemetry import current_traceparent
+from chassis.turns import take_turns
 from contracts.envelope import STRUCTURED
-
-log = logging.getLogger(__name__)
 
 BATCH_ROWS_MAX = 2000
 IDLE_SECONDS = 0.1
@@ -75,22 +73,10 @@ class Relay:
         """Work until ``stop``; survives a log or a database that is down."""
         name = f"relay of {telemetry.service_name()}"
         with vitals.watching(self._measure):
-            await self._carry_on(name, stop)
-        progress.ended(name)
+            await take_turns(name, stop, self._turn, self.retry_seconds)
 
-    async def _carry_on(self, name: str, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            progress.beat(name)
-            try:
-                idle = await self.carry() == 0
-                wait = IDLE_SECONDS if idle else 0.0
-            except (LogUnavailable, DatabaseUnavailable) as error:
-                log.warning("relay: %s", error)
-                wait = self.retry_seconds
-            except Exception:
-                log.exception("relay: a batch failed; trying it again")
-                wait = self.retry_seconds
-            await pause(wait, stop)
+    async def _turn(self) -> float:
+        return 0.0 if await self.carry() else IDLE_SECONDS
 
     async def _measure(self) -> None:
         async with self.database.connection() as conn:

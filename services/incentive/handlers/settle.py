@@ -8,12 +8,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from chassis import progress, telemetry, vitals
-from chassis.clock import Clock, pause
-from chassis.db import Connection, Database, DatabaseUnavailable
+from chassis import telemetry, vitals
+from chassis.clock import Clock
+from chassis.db import Connection, Database
 from chassis.inbox import AFTER_SECONDS_MAX
 from chassis.metric_names import LEDGER_IMBALANCE
 from chassis.outbox import announce
+from chassis.turns import take_turns
 from services.incentive.domain import ledger
 from services.incentive.domain.facts import Account
 from services.incentive.domain.ledger import Booked
@@ -52,25 +53,14 @@ class Settler:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; survives a database that is down."""
         with vitals.watching(self._balance, BALANCE_EVERY_SECONDS):
-            await self._work(stop)
-        progress.ended("settler")
+            await take_turns("settler", stop, self._turn, RETRY_SECONDS)
 
     async def _balance(self) -> None:
         async with self.database.transaction(readonly=True) as conn:
             LEDGER_IMBALANCE.set(await verification.count(conn, verification.UNBALANCED_CURRENCIES))
 
-    async def _work(self, stop: asyncio.Event) -> None:
-        while not stop.is_set():
-            progress.beat("settler")
-            try:
-                wait = 0.0 if await self.step() else IDLE_SECONDS
-            except DatabaseUnavailable as error:
-                log.warning("settler: %s", error)
-                wait = RETRY_SECONDS
-            except Exception:
-                log.exception("settler: a payee could not be settled; trying again")
-                wait = RETRY_SECONDS
-            await pause(wait, stop)
+    async def _turn(self) -> float:
+        return 0.0 if await self.step() else IDLE_SECONDS
 
     async def step(self) -> int:
         """Settle those who wait longest; returns how many were settled. One transaction.

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from dataclasses import dataclass
 
-from chassis import progress
-from chassis.clock import Clock, pause
-from chassis.db import Database, DatabaseUnavailable
+from chassis.clock import Clock
+from chassis.db import Database
 from chassis.outbox import announce
+from chassis.turns import take_turns
 from services.ingest.store import counts
 from services.ingest.translate import door_counted
-
-log = logging.getLogger(__name__)
 
 ROWS_MAX = 1_000
 IDLE_SECONDS = 1.0
@@ -28,17 +25,11 @@ class Teller:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; survives a database that is down."""
-        while not stop.is_set():
-            progress.beat("teller")
-            try:
-                while await self.step() and not stop.is_set():
-                    pass
-            except DatabaseUnavailable as error:
-                log.warning("teller: %s", error)
-            except Exception:
-                log.exception("teller: the counts could not be told; trying it again")
-            await pause(IDLE_SECONDS, stop)
-        progress.ended("teller")
+
+        async def turn() -> float:
+            return 0.0 if await self.step() else IDLE_SECONDS
+
+        await take_turns("teller", stop, turn, IDLE_SECONDS)
 
     async def step(self) -> int:
         """Announce some of the counts that have changed; returns how many. One transaction."""

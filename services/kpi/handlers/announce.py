@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from chassis import progress, telemetry
-from chassis.clock import Clock, pause
-from chassis.db import Connection, Database, DatabaseUnavailable
+from chassis.clock import Clock
+from chassis.db import Connection, Database
 from chassis.outbox import announce
+from chassis.turns import take_turns
 from contracts.kpi import ValueChanged
 from services.kpi.domain import affected
 from services.kpi.domain.cells import Asked
@@ -30,8 +30,6 @@ from services.kpi.store import marks, values
 from services.kpi.store.marks import Mark
 from services.kpi.store.values import Candidate, Name
 from services.kpi.translate import value_changed
-
-log = logging.getLogger(__name__)
 
 ROUND_SECONDS = 1.0
 """A changed value is told at most once in this time, always the newest: a round begins so long after the one before."""
@@ -57,18 +55,7 @@ class Announcer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; survives a database that is down."""
-        while not stop.is_set():
-            progress.beat("announcer")
-            try:
-                wait = await self._round_and_rest(stop)
-            except DatabaseUnavailable as error:
-                log.warning("announcer: %s", error)
-                wait = RETRY_SECONDS
-            except Exception:
-                log.exception("announcer: a batch failed; trying it again")
-                wait = RETRY_SECONDS
-            await pause(wait, stop)
-        progress.ended("announcer")
+        await take_turns("announcer", stop, lambda: self._round_and_rest(stop), RETRY_SECONDS)
 
     async def _round_and_rest(self, stop: asyncio.Event) -> float:
         """How long to rest: what took long is told less often, so that events can be counted meanwhile."""

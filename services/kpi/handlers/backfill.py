@@ -11,9 +11,9 @@ import datetime as dt
 import logging
 from dataclasses import dataclass
 
-from chassis import progress
-from chassis.clock import Clock, pause
-from chassis.db import Connection, Database, DatabaseUnavailable
+from chassis.clock import Clock
+from chassis.db import Connection, Database
+from chassis.turns import take_turns
 from services.kpi.domain.definitions import Published
 from services.kpi.domain.facts import REASONS
 from services.kpi.domain.faults import dependants
@@ -49,18 +49,11 @@ class Backfiller:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; survives a database that is down."""
-        while not stop.is_set():
-            progress.beat("backfill")
-            try:
-                wait = REST_SECONDS if await self.step() else IDLE_SECONDS
-            except DatabaseUnavailable as error:
-                log.warning("backfill: %s", error)
-                wait = RETRY_SECONDS
-            except Exception:
-                log.exception("backfill: a step failed; trying it again")
-                wait = RETRY_SECONDS
-            await pause(wait, stop)
-        progress.ended("backfill")
+
+        async def turn() -> float:
+            return REST_SECONDS if await self.step() else IDLE_SECONDS
+
+        await take_turns("backfill", stop, turn, RETRY_SECONDS)
 
     async def step(self) -> bool:
         """Take the next step, in one transaction; whether there was one."""

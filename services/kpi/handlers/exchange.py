@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chassis import progress
-from chassis.clock import pause
-from chassis.db import Connection, Database, DatabaseUnavailable
+from chassis.db import Connection, Database
+from chassis.turns import take_turns
 from services.kpi.domain.exchange import converted, currencies, places
 from services.kpi.domain.facts import REASONS, Fact
 from services.kpi.domain.objects import OBJECT_KINDS
@@ -17,8 +15,6 @@ from services.kpi.handlers.in_force import folded, in_force
 from services.kpi.handlers.replace_facts import Replaced, changes, fold, take_keys
 from services.kpi.store import conversions, directory, histories, rates
 from services.kpi.store.histories import ObjectKey
-
-log = logging.getLogger(__name__)
 
 OBJECTS_MAX = 500
 """How many objects one transaction restates."""
@@ -90,20 +86,11 @@ class Restater:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; survives a database that is down."""
-        while not stop.is_set():
-            progress.beat("restater")
-            wait = IDLE_SECONDS
-            try:
-                while await self.step() and not stop.is_set():
-                    progress.beat("restater")
-            except DatabaseUnavailable as error:
-                log.warning("restater: %s", error)
-                wait = RETRY_SECONDS
-            except Exception:
-                log.exception("restater: a chunk failed; trying it again")
-                wait = RETRY_SECONDS
-            await pause(wait, stop)
-        progress.ended("restater")
+
+        async def turn() -> float:
+            return 0.0 if await self.step() else IDLE_SECONDS
+
+        await take_turns("restater", stop, turn, RETRY_SECONDS)
 
     async def step(self) -> int:
         """Restate a chunk; returns how many objects were looked at, 0 when there is nothing to do. One transaction."""

@@ -26,8 +26,8 @@ class Joined(Generic[Item, Answer]):
     """``work`` answers the items of many calls at once, one answer for each, in their order.
 
     One group is under way at a time, of ``size_max`` at most; a single call may be larger, and then goes alone. What
-    ``work`` raises is raised to each caller of its group; a caller that gives up disturbs nobody. While more than
-    ``waiting_max`` would wait, ``refusal`` is raised at once.
+    ``work`` raises is raised to each caller of its group; a caller that gives up disturbs nobody. ``refusal`` is raised
+    at once while more than ``waiting_max`` would wait, and to those whose group is cancelled: it says why.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Joined(Generic[Item, Answer]):
         work: Callable[[list[Item]], Awaitable[Sequence[Answer]]],
         size_max: int,
         waiting_max: int,
-        refusal: Callable[[], Exception],
+        refusal: Callable[[str], Exception],
     ) -> None:
         self._work, self._size_max, self._waiting_max, self._refusal = work, size_max, waiting_max, refusal
         self._queue: deque[_Call[Item, Answer]] = deque()
@@ -48,7 +48,7 @@ class Joined(Generic[Item, Answer]):
             return []
         size = len(items) if size is None else size
         if self._queue and self._waiting + size > self._waiting_max:
-            raise self._refusal()
+            raise self._refusal("too much waits already")
         call: _Call[Item, Answer] = _Call(items, size, asyncio.get_running_loop().create_future())
         self._queue.append(call)
         self._waiting += size
@@ -68,10 +68,11 @@ class Joined(Generic[Item, Answer]):
             try:
                 answers = await self._work([item for call in calls for item in call.items])
             except BaseException as error:
+                told = error if isinstance(error, Exception) else self._refusal("this is being closed")
                 for call in calls:
                     if not call.answers.done():
-                        call.answers.set_exception(error)
-                if not isinstance(error, Exception):
+                        call.answers.set_exception(told)
+                if told is not error:
                     raise
                 continue
             for call in calls:

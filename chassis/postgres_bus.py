@@ -54,7 +54,7 @@ class PostgresBus:
             self._write,
             BATCH_BYTES_MAX,
             WAITING_BYTES_MAX,
-            lambda: LogUnavailable("too much waits to be appended already"),
+            lambda why: LogUnavailable(f"the log cannot append: {why}"),
         )
 
     @classmethod

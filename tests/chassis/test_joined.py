@@ -25,7 +25,7 @@ class Doubler:
 
 
 def joined(work: Doubler) -> Joined[int, int]:
-    return Joined(work, size_max=4, waiting_max=7, refusal=lambda: OverflowError("full"))
+    return Joined(work, size_max=4, waiting_max=7, refusal=OverflowError)
 
 
 async def test_what_comes_meanwhile_goes_together_within_the_limit_and_each_gets_its_own_answers() -> None:
@@ -65,3 +65,15 @@ async def test_a_failure_is_told_to_its_group_only_and_who_gives_up_disturbs_nob
     assert [type(error) for error in told] == [ZeroDivisionError] * 2
     assert await staying == [6]
     await call.close()
+
+
+async def test_who_waits_when_it_is_cancelled_is_refused_and_not_cancelled_with_it() -> None:
+    call = Joined(cancelled, size_max=4, waiting_max=7, refusal=OverflowError)
+    with pytest.raises(OverflowError, match="closed"):
+        await call([1])
+    with pytest.raises(asyncio.CancelledError):
+        await call.close()
+
+
+async def cancelled(numbers: list[int]) -> list[int]:
+    raise asyncio.CancelledError

@@ -18,7 +18,7 @@ EVENTS_WAITING_MAX = 50_000
 _LIMITS = (
     EVENTS_AT_ONCE_MAX,
     EVENTS_WAITING_MAX,
-    lambda: DatabaseUnavailable("too many events wait for the database already"),
+    lambda why: DatabaseUnavailable(f"the database cannot be asked for events: {why}"),
 )
 _Asked = tuple[bytes, str]
 _Answer = tuple[First | None, bool]

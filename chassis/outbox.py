@@ -48,7 +48,9 @@ class Announcement:
 
 
 async def announce(conn: Connection, announcements: Sequence[Announcement]) -> None:
-    """Write announcements in the transaction of the state that they tell of, in the order given."""
+    """Write announcements in the transaction of the state that they tell of, in the order given; of none, nothing."""
+    if not announcements:
+        return
     await conn.execute(
         "insert into outbox (topic, key, value, traceparent)"
         " select topic, key, value, $4 from unnest($1::text[], $2::bytea[], $3::bytea[]) with ordinality"

@@ -14,8 +14,8 @@ from contracts.topics import CRM_SALES, CRM_SERVICE, CUSTOM_FIELDS, DIRECTORY_PE
 from services.kpi.domain.errors import Malformed
 from services.kpi.handlers.apply_custom_fields import apply_custom_fields
 from services.kpi.handlers.apply_directory import apply_people, apply_targets
+from services.kpi.handlers.apply_door_counts import apply_door_counts
 from services.kpi.handlers.apply_events import apply_events
-from services.kpi.handlers.count_events import apply_door_counts
 
 ON_ERROR: dict[type[Exception], OnError] = {Malformed: OnError.PARK}
 

@@ -14,11 +14,10 @@ from contracts.envelope import Envelope, content_hash, object_hash, pair_hash
 from services.kpi.domain.facts import REASONS, reason_for
 from services.kpi.domain.objects.object_kind import WAITING, ObjectKind, Standing
 from services.kpi.domain.quality import Tallies, reps_of
-from services.kpi.handlers.count_events import save_tallies
 from services.kpi.handlers.exchange import in_reporting_currency
 from services.kpi.handlers.in_force import folded, in_force
 from services.kpi.handlers.replace_facts import Replaced, changes, fold, take_keys
-from services.kpi.store import directory, event_counts, histories
+from services.kpi.store import directory, event_counts, histories, slots
 from services.kpi.store.event_counts import Waiting
 from services.kpi.store.histories import Conflicting, HistoryRow, Identity, ObjectKey, Repeated
 from services.kpi.translate import read_event
@@ -53,9 +52,10 @@ async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneIn
     tallies = Tallies(zone)
     news = await _first_of_their_identity(conn, arrivals, tallies)
     if not news:
-        await save_tallies(conn, tallies)
+        await event_counts.add(conn, tallies.rows(), await slots.take(conn))
         return
     await directory.lock_shared(conn)
+    slot = await slots.take(conn)
     touched = await _learn(conn, news, tallies)
     standing = [t.kind.stand(t.after) for t in touched]
     await _keep(conn, touched, standing)
@@ -63,9 +63,9 @@ async def apply_events(conn: Connection, records: Sequence[Record], zone: ZoneIn
     kept = await folded(conn, known)
     replaced = [_replaced(t, s) for t, s in zip(touched, standing, strict=True)]
     gone, fresh = changes(await in_reporting_currency(conn, known.currency, replaced))
-    await fold(conn, gone, fresh, kept)
+    await fold(conn, gone, fresh, kept, slot)
     await _wait(conn, touched, standing, tallies)
-    await save_tallies(conn, tallies)
+    await event_counts.add(conn, tallies.rows(), slot)
     await take_keys(conn, gone, fresh, kept, known.shift)
 
 
@@ -114,7 +114,7 @@ async def _learn(conn: Connection, news: Iterable[Arrival], tallies: Tallies) ->
     touched = []
     for key, some in by_object.items():
         kind = some[0].kind
-        before = kind.unpack(known[key]) if key in known else None
+        before = kind.unpack(known[key][1]) if key in known else None
         object_ = Touched(kind, key[1], before, before, some[-1].record, some)
         for arrival in some:
             object_.rank = max(object_.rank, _rank(arrival, object_.after is not None, tallies))

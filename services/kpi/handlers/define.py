@@ -146,7 +146,8 @@ async def begin(conn: Connection, fiscal_month: int, currency: str) -> None:
 
 async def begin_fiscal_year(conn: Connection, month: int) -> None:
     """Let the fiscal year begin with this month (1 to 12); what is kept by fiscal periods is counted anew."""
-    if await definitions.fiscal_month(conn) == month:
+    fiscal_month, _ = await definitions.installation(conn)
+    if fiscal_month == month:
         return
     await making.lock(conn)
     await directory.lock_exclusive(conn)

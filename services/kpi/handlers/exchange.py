@@ -13,7 +13,7 @@ from services.kpi.domain.facts import REASONS, Fact
 from services.kpi.domain.objects import OBJECT_KINDS
 from services.kpi.handlers.in_force import folded, in_force
 from services.kpi.handlers.replace_facts import Replaced, changes, fold, take_keys
-from services.kpi.store import conversions, directory, histories, rates
+from services.kpi.store import conversions, directory, histories, rates, slots
 from services.kpi.store.histories import ObjectKey
 
 OBJECTS_MAX = 500
@@ -68,13 +68,13 @@ async def restate(conn: Connection, objects_max: int = OBJECTS_MAX) -> int:
 async def _make_anew(conn: Connection, keys: Sequence[ObjectKey]) -> None:
     known = await in_force(conn)
     objects = []
-    for key, (partition, packed) in (await histories.placed(conn, keys)).items():
+    for key, (partition, packed) in (await histories.histories(conn, keys)).items():
         kind = OBJECT_KINDS[key[0]]
         facts: list[Fact] = kind.stand(kind.unpack(packed)).facts
         objects.append(Replaced(key, partition, _RECOMPUTE, facts, facts))
     gone, fresh = changes(await in_reporting_currency(conn, known.currency, objects))
     kept = await folded(conn, known)
-    await fold(conn, gone, fresh, kept)
+    await fold(conn, gone, fresh, kept, await slots.take(conn))
     await take_keys(conn, gone, fresh, kept, known.shift)
 
 

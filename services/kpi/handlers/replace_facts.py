@@ -10,7 +10,7 @@ from msgspec import Struct
 from chassis.db import Connection
 from services.kpi.domain.facts import Fact
 from services.kpi.domain.meaning import Kept
-from services.kpi.store import facts, keys, slices, slots
+from services.kpi.store import facts, keys, slices
 from services.kpi.store.facts import Change, change
 from services.kpi.store.histories import ObjectKey
 
@@ -46,9 +46,8 @@ def _kinds_that_stay(before: Sequence[Fact], after: Sequence[Fact]) -> set[str]:
     return {k for k in kinds if [f for f in before if f.kind == k] == [f for f in after if f.kind == k]}
 
 
-async def fold(conn: Connection, gone: Changes, fresh: Changes, kept: Kept) -> None:
-    """Take facts away and add others, with what they give to the slices."""
-    slot = await slots.take(conn)
+async def fold(conn: Connection, gone: Changes, fresh: Changes, kept: Kept, slot: int) -> None:
+    """Take facts away and add others, with what they give to the slices. ``slot``: see store.slots."""
     for over in sorted(gone):
         await facts.remove(conn, over, gone[over], kept, slot)
     for over in sorted(fresh):

@@ -30,10 +30,10 @@ CHUNK_RECORDS = 2_000
 
 async def verify(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
     """Every check of this service. ``conn`` must be one repeatable-read snapshot."""
-    checks = await _facts_equal_log(conn, bus, zone)
+    known = await in_force(conn)
+    checks = await _facts_equal_log(conn, bus, zone, known.currency)
     lasting, made = await directory.spans(conn), spans((await directory.people(conn)).values())
     checks.append(_check("spans equal the directory's memberships", len(made), sorted(lasting ^ made)))
-    known = await in_force(conn)
     kept = await folded(conn, known)
     for measure in (m for measures in kept.slices.values() for m in measures):
         examined, wrong = await verification.slices_that_differ(conn, measure)
@@ -44,13 +44,13 @@ async def verify(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
     return checks
 
 
-async def _facts_equal_log(conn: Connection, bus: Bus, zone: ZoneInfo) -> list[Check]:
+async def _facts_equal_log(conn: Connection, bus: Bus, zone: ZoneInfo, currency: str) -> list[Check]:
     """Promise 2: fold every accepted event of the log anew, up to where this service has read it.
 
     What is in another currency is at the rates that its conversions say, and those are held against the rates in force.
     """
     objects, facts, valued, counts, tallies = _Compared(), _Compared(), _Compared(), _Compared(), Tallies(zone)
-    currency, kept_at = (await in_force(conn)).currency, await conversions.all_of_them(conn)
+    kept_at = await conversions.all_of_them(conn)
     needed: dict[ObjectKey, frozenset[Place]] = {}
     for partition, until in sorted((await inbox.positions(conn)).items()):
         kinds = [k for k in OBJECT_KINDS.values() if k.topic == partition.topic]

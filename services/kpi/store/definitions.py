@@ -131,12 +131,6 @@ async def publish(conn: Connection, published: Published, request_id: str | None
     )
 
 
-async def fiscal_month(conn: Connection) -> int:
-    """The first month of the fiscal year."""
-    found: int = await conn.fetchval("select fiscal_month from calendar")
-    return found
-
-
 async def installation(conn: Connection) -> tuple[int, str]:
     """The first month of the fiscal year, and the reporting currency."""
     (row,) = await conn.fetch("select fiscal_month, currency from calendar")

@@ -99,13 +99,15 @@ async def save_targets(conn: Connection, targets: Sequence[Target]) -> None:
     )
 
 
+_TARGET = "target_id, kpi, subject_kind, subject, valid_from, valid_to, version, value, currency"
+
+
 async def targets_over(
     conn: Connection, kpi: str, kind: str, since: dt.date, until: dt.date
 ) -> dict[str, TargetVersion]:
     """The targets of a KPI over exactly this window, by subject (there is one for each at most)."""
     rows = await conn.fetch(
-        "select target_id, kpi, subject_kind, subject, valid_from, valid_to, version, value, currency from target"
-        " where kpi = $1 and subject_kind = $2 and valid_from = $3 and valid_to = $4",
+        f"select {_TARGET} from target where kpi = $1 and subject_kind = $2 and valid_from = $3 and valid_to = $4",
         kpi,
         kind,
         since,
@@ -128,7 +130,7 @@ async def targets(
     A tree sees no team's target: what it sees of a team may be a part, which would be measured against the whole.
     """
     rows = await conn.fetch(
-        "select target_id, kpi, subject_kind, subject, valid_from, valid_to, version, value, currency from target t"
+        f"select {_TARGET} from target t"
         " where ($1::text is null or subject = $1) and ($2::date is null or valid_from >= $2)"
         ' and ($3::date is null or valid_to <= $3) and target_id collate "C" > $4'
         " and ($5::text is null or (subject_kind = 'rep' and subject = $5))"

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from typing import Literal
 
 from chassis.db import Connection
+from services.kpi.store import marks
 
 
 async def forget_some(
@@ -28,7 +29,7 @@ async def forget_some(
     )
     if found is None:
         return False
-    await conn.execute("select pg_advisory_xact_lock(hashtext('kpi.announce'))")
+    await marks.lock(conn)
     await conn.execute(
         f"delete from {table} where ctid = any(array(select ctid from {table} where {column} = $1 limit $2))",
         found,

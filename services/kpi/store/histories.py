@@ -111,22 +111,12 @@ async def keep_conflicts(conn: Connection, conflicts: Sequence[Conflicting]) -> 
     )
 
 
-async def histories(conn: Connection, objects: Iterable[ObjectKey]) -> dict[ObjectKey, bytes]:
-    """What is known of these objects, packed; unknown ones are absent."""
-    rows = await conn.fetch(
-        "select kind, object_id, packed from object_history"
-        " join unnest($1::text::text[], $2::text::text[]) as o(kind, object_id) using (kind, object_id)",
-        *literals(objects, 2),
-    )
-    return {(r["kind"], r["object_id"]): r["packed"] for r in rows}
-
-
-async def placed(conn: Connection, objects: Iterable[ObjectKey]) -> dict[ObjectKey, tuple[int, bytes]]:
-    """The partition of each of these objects, and what is known of it, packed."""
+async def histories(conn: Connection, objects: Iterable[ObjectKey]) -> dict[ObjectKey, tuple[int, bytes]]:
+    """The partition of each of these objects, and what is known of it, packed; unknown ones are absent."""
     rows = await conn.fetch(
         "select kind, object_id, partition, packed from object_history"
-        " join unnest($1::text[], $2::text[]) as o(kind, object_id) using (kind, object_id)",
-        *columns(list(objects), 2),
+        " join unnest($1::text::text[], $2::text::text[]) as o(kind, object_id) using (kind, object_id)",
+        *literals(objects, 2),
     )
     return {(r["kind"], r["object_id"]): (r["partition"], r["packed"]) for r in rows}
 

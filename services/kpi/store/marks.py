@@ -23,10 +23,18 @@ class Mark(Struct, frozen=True, gc=False):
     reason: int
 
 
+_LOCK = "hashtext('kpi.announce')"
+
+
 async def alone(conn: Connection) -> bool:
     """Whether nobody else announces until this transaction ends: one announces at a time."""
-    found: bool = await conn.fetchval("select pg_try_advisory_xact_lock(hashtext('kpi.announce'))")
+    found: bool = await conn.fetchval(f"select pg_try_advisory_xact_lock({_LOCK})")
     return found
+
+
+async def lock(conn: Connection) -> None:
+    """Wait until nobody else announces; nobody will until this transaction ends."""
+    await conn.execute(f"select pg_advisory_xact_lock({_LOCK})")
 
 
 async def waiting(conn: Connection, limit: int) -> list[list[int]]:

@@ -20,8 +20,9 @@ from services.kpi.handlers import define, versions
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
 from services.kpi.handlers.backfill import advance
-from services.kpi.handlers.in_force import folded, in_force
-from services.kpi.store import making, verification
+from services.kpi.handlers.in_force import in_force
+from services.kpi.store import making
+from tests.kpi.kept import different
 from tests.kpi.stories import histories
 from tests.kpi.test_laws import MOVED, PEOPLE
 
@@ -47,17 +48,6 @@ NEW: list[tuple[str, dict[str, Any], str | None]] = [
 async def enqueue(conn: Connection, key: str, body: dict[str, Any], valid_from: str | None = None) -> int:
     day = dt.date.fromisoformat(valid_from) if valid_from else None
     return (await define.queue(conn, key, body, NOW, "me", day)).version
-
-
-async def different(conn: Connection) -> list[str]:
-    """Where what is kept, or is being made, is not what the facts give."""
-    known = await in_force(conn)
-    kept, wrong = await folded(conn, known), []
-    for measure in (m for some in kept.slices.values() for m in some):
-        wrong += (await verification.slices_that_differ(conn, measure))[1]
-    for keys in kept.keys.values():
-        wrong += (await verification.keys_that_differ(conn, keys, known.shift))[1]
-    return wrong
 
 
 async def crashed(conn: Connection) -> None:

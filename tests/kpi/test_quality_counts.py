@@ -25,8 +25,8 @@ from contracts.topics import DOOR_COUNTS, EVENT_TYPES, object_key
 from services.kpi.domain.quality_table import Group, Question, in_parts
 from services.kpi.domain.sight import Sight
 from services.kpi.handlers.apply_directory import apply_people
-from services.kpi.handlers.apply_events import apply_events
 from services.kpi.handlers.apply_door_counts import apply_door_counts
+from services.kpi.handlers.apply_events import apply_events
 from services.kpi.handlers.read_quality import read_quality, read_statistics
 from tests.kpi.stories import histories
 from tests.kpi.test_laws import Done

@@ -7,7 +7,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 
 import msgspec
 from msgspec import Meta, Struct
@@ -24,6 +24,7 @@ MeasureName = Literal["sum", "count", "count_distinct", "average", "min", "max",
 Compare = Literal["previous_period", "previous_year"]
 Direction = Literal["up", "down"]
 Status = Literal["waiting", "published", "superseded", "withdrawn"]
+Shape = TypeVar("Shape")
 
 
 class Aggregate(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -95,13 +96,20 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass
-class BadDefinition(Exception):
-    """A definition that cannot work, with all its faults."""
+class Faulty(Exception):
+    """What was written cannot work, with all its faults; its kinds are BadDefinition and saved.CannotWork."""
 
+    what: ClassVar[str]
     faults: Sequence[Fault]
 
     def __str__(self) -> str:
-        return "the definition cannot work: " + "; ".join(f"{f.pointer}: {f.detail}" for f in self.faults)
+        return f"{self.what} cannot work: " + "; ".join(f"{f.pointer}: {f.detail}" for f in self.faults)
+
+
+class BadDefinition(Faulty):
+    """A definition that cannot work."""
+
+    what = "the definition"
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,15 +190,20 @@ def read(body: Any) -> Definition:
 
     Raises BadDefinition: texts that cannot be kept, or the first fault of shape.
     """
-    if faults := list(text_faults(body)):
-        raise BadDefinition(faults)
+    return shaped(body, Definition, BadDefinition)
+
+
+def shaped(body: Any, shape: type[Shape], refusal: type[Faulty]) -> Shape:
+    """Plain data in its shape. Raises the refusal: texts that cannot be kept, or the first fault of shape."""
+    if faults := list(_text_faults(body)):
+        raise refusal(faults)
     try:
-        return msgspec.convert(body, Definition)
+        return msgspec.convert(body, shape)
     except msgspec.ValidationError as error:
-        raise BadDefinition([shape_fault(str(error))]) from error
+        raise refusal([_shape_fault(str(error))]) from error
 
 
-def text_faults(body: Any) -> Iterator[Fault]:
+def _text_faults(body: Any) -> Iterator[Fault]:
     """Texts that no table holds: with a null character, or half of a character in two parts (JSON can say both)."""
     nodes = [("", body)]
     while nodes:
@@ -203,7 +216,7 @@ def text_faults(body: Any) -> Iterator[Fault]:
             nodes += [(at, key) for key in node] + [(f"{at}/{key}", node[key]) for key in node if key.isprintable()]
 
 
-def shape_fault(text: str) -> Fault:
+def _shape_fault(text: str) -> Fault:
     """msgspec's one sentence, with its place as a pointer and in words for someone who writes definitions."""
     said, _, path = text.partition(" - at `$")
     where = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")

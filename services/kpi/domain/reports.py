@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
-import msgspec
 from msgspec import Meta
 
 from contracts.kpi import SubjectKind
 from services.kpi.domain.conditions import Condition, Fault
-from services.kpi.domain.definitions import BadDefinition, Compare, Key, Label, shape_fault, text_faults
+from services.kpi.domain.definitions import BadDefinition, Compare, Key, Label, Shape, shaped
 from services.kpi.domain.errors import BadQuestion
 from services.kpi.domain.meaning import InForce
 from services.kpi.domain.narrowing import GROUP_FIELDS_MAX, check_split, narrowed
@@ -35,17 +34,9 @@ class Report(Timing, frozen=True, forbid_unknown_fields=True, omit_defaults=True
     shown_to: Audience = Audience()
 
 
-Shape = TypeVar("Shape")
-
-
 def read(body: Any, shape: type[Shape]) -> Shape:
     """A report or leaderboard from plain data. Raises CannotWork: texts that cannot be kept, or its first fault."""
-    if faults := list(text_faults(body)):
-        raise CannotWork(faults)
-    try:
-        return msgspec.convert(body, shape)
-    except msgspec.ValidationError as error:
-        raise CannotWork([shape_fault(str(error))]) from error
+    return shaped(body, shape, CannotWork)
 
 
 def check_report(report: Report, known: InForce, today: dt.date) -> None:

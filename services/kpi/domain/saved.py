@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Generic, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
-from services.kpi.domain.conditions import Fault
+from services.kpi.domain.definitions import Faulty
 from services.kpi.domain.errors import KpiRefusal
 from services.kpi.domain.sight import Sight
 
@@ -48,14 +47,10 @@ class KeyReused(KpiRefusal):
     """The Idempotency-Key came before, with another body."""
 
 
-@dataclass
-class CannotWork(Exception):
-    """A report or leaderboard that cannot work, with all its faults."""
+class CannotWork(Faulty):
+    """A report or leaderboard that cannot work."""
 
-    faults: Sequence[Fault]
-
-    def __str__(self) -> str:
-        return "it cannot work: " + "; ".join(f"{f.pointer}: {f.detail}" for f in self.faults)
+    what = "it"
 
 
 @dataclass(frozen=True, slots=True)

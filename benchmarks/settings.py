@@ -21,9 +21,9 @@ class SettingsWrong(Exception):
 class Settings:
     """MERIT_BENCH_EVENTS, _REPS, _ROUNDS (how often each case runs; the median counts), _CONNECTIONS (of the load),
     _FACTS (that KPIs are read over), _READS (of each kind of question), _REPS_MOST and _DEFINITIONS_MOST (of growth),
-    _HOME (a folder for a database and a log; emptied at the end), _OUT (where the results go), MERIT_KAFKA_HOME,
-    MERIT_KAFKA_PORT and KAFKA_BOOTSTRAP_SERVERS as for ``make kafka``, MERIT_PEERS (the folder with the peers),
-    MERIT_BENCH_PROFILE (where py-spy is: benchmarks.profile)."""
+    _CREDITS and _PAYEES (of the quarter that is recalculated), _HOME (a folder for a database and a log; emptied at the
+    end), _OUT (where the results go), MERIT_KAFKA_HOME, MERIT_KAFKA_PORT and KAFKA_BOOTSTRAP_SERVERS as for
+    ``make kafka``, MERIT_PEERS (the folder with the peers), MERIT_BENCH_PROFILE (py-spy: benchmarks.profile)."""
 
     events: int = 300_000
     reps: int = 500
@@ -33,6 +33,8 @@ class Settings:
     reads: int = 2_000
     reps_most: int = 10_000
     definitions_most: int = 50
+    credits: int = 1_000_000
+    payees: int = 10_000
     folder: Path = FOLDER
     out: Path = FOLDER / "results"
     kafka: str | None = None
@@ -54,6 +56,8 @@ class Settings:
             reads=_number(environment, "MERIT_BENCH_READS", cls.reads),
             reps_most=_number(environment, "MERIT_BENCH_REPS_MOST", cls.reps_most),
             definitions_most=_number(environment, "MERIT_BENCH_DEFINITIONS_MOST", cls.definitions_most),
+            credits=_number(environment, "MERIT_BENCH_CREDITS", cls.credits),
+            payees=_number(environment, "MERIT_BENCH_PAYEES", cls.payees),
             folder=folder,
             out=Path(environment.get("MERIT_BENCH_OUT") or folder / "results").resolve(),
             kafka=environment.get("KAFKA_BOOTSTRAP_SERVERS") or None,

@@ -98,7 +98,7 @@ async def measured(
 async def introduce(place: Place, merit: Cluster) -> None:
     """Have the worker know the reps before the first order comes."""
     people = (Person(rep_id(number), 1, roles=["rep"]) for number in range(place.settings.reps))
-    count = await log_look.written(place.bus, DIRECTORY_PEOPLE, ((p.person_id, _announced(p)) for p in people))
+    count = await log_look.written(place.bus, DIRECTORY_PEOPLE, ((p.person_id, announced(p)) for p in people))
     await merit.supervisor.start("kpi-worker-1")
 
     async def known() -> bool:
@@ -115,7 +115,8 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds_max: float = S
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-def _announced(person: Person) -> bytes:
+def announced(person: Person) -> bytes:
+    """A person as auth tells of one."""
     return envelope.encode(type=PERSON, source="/merit/auth", id=f"{person.person_id}/1", time=TOLD_AT, data=person)
 
 

@@ -19,7 +19,7 @@ from services.kpi.domain.timeline import Timeline
 from services.kpi.handlers import define, versions
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
-from services.kpi.handlers.backfill import advance
+from services.kpi.handlers.backfill import Chunk, advance
 from services.kpi.handlers.in_force import in_force
 from services.kpi.store import making
 from tests.kpi.kept import different
@@ -54,7 +54,7 @@ async def crashed(conn: Connection) -> None:
     """A step whose process dies before it commits."""
     savepoint = conn.transaction()
     await savepoint.start()
-    await advance(conn, NOW, 2)
+    await advance(conn, NOW, Chunk(2))
     await savepoint.rollback()
 
 
@@ -90,7 +90,7 @@ async def test_whatever_comes_in_meanwhile_counts_once(
         for step in steps:
             await take(conn, step, zone)
         assert await different(conn) == []
-        while await advance(conn, NOW, 2):
+        while await advance(conn, NOW, Chunk(2)):
             pass
         await assert_settled(conn, await in_force(conn))
         assert await different(conn) == []
@@ -100,7 +100,7 @@ async def test_whatever_comes_in_meanwhile_counts_once(
 async def take(conn: Connection, step: Any, zone: ZoneInfo) -> None:
     match step:
         case "advance":
-            await advance(conn, NOW, 2)
+            await advance(conn, NOW, Chunk(2))
         case "crash":
             await crashed(conn)
         case tuple() if step[0] != "double" or "web_sales" in (await in_force(conn)).coming.on(dt.date.max).published:
@@ -148,21 +148,21 @@ async def test_progress_shows_and_the_switch_is_one_step(conn: Connection) -> No
     await enqueue(conn, "web_sales", SUM | {"where": WEB})
     await enqueue(conn, "double", SAID | {"kind": "derived", "unit": "money", "expression": "web_sales * 2"})
     seen = []
-    while await advance(conn, NOW, 2):
+    while await advance(conn, NOW, Chunk(2)):
         found = await statuses(conn, "web_sales", "double")
         seen.append((found["web_sales"][0][1:], found["double"][0][1]))
         holds = "web_sales" in (await in_force(conn)).on(NOW.date()).published
         assert holds == (found["web_sales"][0][1] == "published")
     made = [("building", done) for done in (0, 2, 4, 6)]
     assert [s for s, _ in seen[:4]] == made
-    assert {d for _, d in seen[:4]} == {"waiting"}
+    assert {d for _, d in seen[:4]} == {"building"}
     assert seen[-1] == (("published", None), "published")
 
 
 async def test_marks_are_made_in_chunks_and_stop_while_enough_wait(conn: Connection) -> None:
     await conn.execute("delete from changed")
     await enqueue(conn, "web_sales", SUM | {"where": WEB})
-    while await advance(conn, NOW, 2):
+    while await advance(conn, NOW, Chunk(2)):
         pass
     marks = await conn.fetch("select family, kind, subject, day, count(*) from changed group by 1, 2, 3, 4")
     assert [tuple(m) for m in marks] == [("order day", "company", "company", dt.date(2026, 1, 15), 1)]
@@ -172,18 +172,18 @@ async def test_what_waits_or_is_being_made_can_be_withdrawn_unless_another_needs
     await enqueue(conn, "web_sales", SUM | {"where": WEB})
     await enqueue(conn, "double", SAID | {"kind": "derived", "unit": "money", "expression": "web_sales * 2"})
     for _ in range(3):
-        await advance(conn, NOW, 2)
+        await advance(conn, NOW, Chunk(2))
     with pytest.raises(InUse):
         await define.withdraw(conn, "web_sales", 1)
     await define.withdraw(conn, "double", 1)
     assert (await define.withdraw(conn, "web_sales", 1)).status == "withdrawn"
     with pytest.raises(VersionSettled):
         await define.withdraw(conn, "sales_amount", 1)
-    while await advance(conn, NOW, 2):
+    while await advance(conn, NOW, Chunk(2)):
         pass
     await assert_settled(conn, await in_force(conn))
     assert await enqueue(conn, "web_sales", SUM | {"where": WEB}) == 2, "a number is never given twice"
-    while await advance(conn, NOW, 2):
+    while await advance(conn, NOW, Chunk(2)):
         pass
     assert await different(conn) == []
     assert await statuses(conn, "web_sales") == {"web_sales": [(2, "published", None), (1, "withdrawn", None)]}

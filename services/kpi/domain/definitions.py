@@ -23,7 +23,7 @@ Kind = Literal["simple", "ratio", "derived", "growth", "stock"]
 MeasureName = Literal["sum", "count", "count_distinct", "average", "min", "max", "percentile", "count_entities"]
 Compare = Literal["previous_period", "previous_year"]
 Direction = Literal["up", "down"]
-Status = Literal["waiting", "published", "superseded", "withdrawn"]
+Status = Literal["waiting", "building", "published", "superseded", "withdrawn"]
 Shape = TypeVar("Shape")
 
 
@@ -117,9 +117,9 @@ class Published:
     """A version of a definition and the decision that published it.
 
     ``custom``: the types that the company's own fields had when it was published. What a version means never changes.
-    ``valid_from``: the first local day that it holds on; None: for all time. ``status``: it waits until what it needs
-    is made, is switched to, is superseded on every day by later versions, or was withdrawn while it waited.
-    ``ticket``: its place in the order of publications.
+    ``valid_from``: the first local day that it holds on; None: for all time. ``status``: it waits, is
+    building while what it needs is made, is switched to, is superseded on every day by later versions, or was withdrawn
+    before it was switched to. ``ticket``: its place in the order of publications.
     """
 
     definition: Definition

@@ -6,7 +6,7 @@ import datetime as dt
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, reduce
 
 from services.kpi.domain.definitions import Published
 from services.kpi.domain.fact_kinds import FieldType
@@ -33,8 +33,8 @@ class Part:
 class Timeline:
     """Of each key the version that was published last among those that hold on a day, holds on it.
 
-    ``versions``: switched to. ``queue``: those that wait, in the order in which they were published; the first is being
-    made. The first version of a key holds for all time, so every key has one on every day.
+    ``versions``: switched to. ``queue``: those that are not yet, in the order in which they were published. The first
+    version of a key holds for all time, so every key has one on every day.
     """
 
     versions: Sequence[Published] = ()
@@ -81,10 +81,15 @@ class Timeline:
         return kept_for(term for _, term in self.terms)
 
     @cached_property
+    def group(self) -> Sequence[Published]:
+        """Those of the queue that are made together and switched to in one step: what is building, else all."""
+        return tuple(v for v in self.queue if v.status == "building") or self.queue
+
+    @cached_property
     def next(self) -> Timeline:
-        """What holds once the first of the queue is switched to."""
-        first, *others = self.queue
-        return replace(self.having(first), queue=tuple(others))
+        """What holds once the group is switched to."""
+        switched = replace(self, queue=tuple(v for v in self.queue if v not in self.group))
+        return reduce(Timeline.having, self.group, switched)
 
     @cached_property
     def coming(self) -> Timeline:
@@ -93,8 +98,8 @@ class Timeline:
 
     @cached_property
     def to_make(self) -> Kept:
-        """What the first of the queue needs and is not kept yet."""
-        return self.next.kept.lacking(self.kept) if self.queue else Kept()
+        """What the group needs and is not kept yet."""
+        return self.next.kept.lacking(self.kept)
 
     def having(self, published: Published) -> Timeline:
         """The same with a version switched to."""

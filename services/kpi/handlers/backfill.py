@@ -1,4 +1,4 @@
-"""What a publication needs is made from facts in chunks, and then switched to in one step.
+"""What publications need is made from facts in chunks, for all at once that wait, and then switched to in one step.
 
 Each step is a short transaction: a chunk of facts and how far it reaches commit together, so that a crash loses and
 doubles nothing. Meanwhile batches fold what they bring of objects that were reached into what is being made.
@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from chassis.clock import Clock
 from chassis.db import Connection, Database
 from chassis.turns import take_turns
-from services.kpi.domain.definitions import Published
 from services.kpi.domain.facts import REASONS
 from services.kpi.domain.faults import dependants
 from services.kpi.domain.measures import Family, measures_of
@@ -25,8 +26,11 @@ from services.kpi.store.making import Progress
 
 log = logging.getLogger(__name__)
 
+CHUNK_SECONDS = 0.5
+"""What a chunk should take: a batch waits for no more than one of them."""
+MARKED_FACTS = 2_000
 CHUNK_FACTS = 2_000
-"""Facts in a chunk: a batch waits for no more than one of them."""
+CHUNK_FACTS_MIN, CHUNK_FACTS_MAX = 200, 50_000
 SMALL_FACTS = 5_000
 """Facts of a kind that a publication may touch to be made at once, within the request."""
 FORGET_ROWS = 20_000
@@ -40,12 +44,35 @@ _RECOMPUTE = REASONS.index("recompute")
 
 
 @dataclass
+class Chunk:
+    """How many facts are taken next: as many as should take CHUNK_SECONDS, by what the last ones took."""
+
+    facts: int = CHUNK_FACTS
+    clock: Clock | None = None
+    """Without one it stays as it is."""
+
+    @contextmanager
+    def timed(self) -> Iterator[None]:
+        """This block takes a chunk."""
+        if self.clock is None:
+            yield
+            return
+        began = self.clock.monotonic()
+        yield
+        factor = CHUNK_SECONDS / max(0.001, self.clock.monotonic() - began)
+        self.facts = round(self.facts * min(2.0, max(0.5, factor)))
+        self.facts = min(CHUNK_FACTS_MAX, max(CHUNK_FACTS_MIN, self.facts))
+
+
+@dataclass
 class Backfiller:
     """Takes the steps that publications need; of several one works and the others idle."""
 
     database: Database
     clock: Clock
-    chunk_facts: int = CHUNK_FACTS
+
+    def __post_init__(self) -> None:
+        self._chunk = Chunk(clock=self.clock)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; survives a database that is down."""
@@ -58,27 +85,28 @@ class Backfiller:
     async def step(self) -> bool:
         """Take the next step, in one transaction; whether there was one."""
         async with self.database.transaction() as conn:
-            return await making.alone(conn) and await advance(conn, self.clock.now(), self.chunk_facts)
+            return await making.alone(conn) and await advance(conn, self.clock.now(), self._chunk)
 
 
-async def advance(conn: Connection, now: dt.datetime, chunk_facts: int = CHUNK_FACTS) -> bool:
+async def advance(conn: Connection, now: dt.datetime, chunk: Chunk | None = None) -> bool:
     """Take the next step for publications; whether there was one. Needs making.lock.
 
-    First goes what nobody needs any more, so that what comes anew begins with nothing; then the marks that a switch
-    left; then the queue.
+    First goes what nobody needs any more, so that what comes anew begins with nothing; then the queue; then the marks
+    that switches left: those of several are one.
     """
+    chunk = chunk or Chunk()
     known = await in_force(conn)
-    if await _forget(conn, known) or await _mark(conn, chunk_facts):
+    if await _forget(conn, known):
         return True
     if not known.queue:
-        return False
+        return await _mark(conn, min(chunk.facts, MARKED_FACTS))
     under_way = await making.progress(conn)
     if not under_way and known.to_make.overs:
         await _begin(conn, known, now)
     elif part := next((p for p in under_way if p.reached is not None), None):
-        await _make(conn, known, part, part.reached or "", chunk_facts)
+        await _make(conn, known, part, part.reached or "", chunk)
     else:
-        await _switch(conn, known, known.queue[0], now)
+        await _switch(conn, known, now)
     return True
 
 
@@ -87,20 +115,11 @@ async def settle(conn: Connection, now: dt.datetime) -> None:
     known = await in_force(conn)
     if not known.queue or await making.progress(conn) or await making.next_remark(conn):
         return
-    for over in sorted(_touched(known)):
+    for over in sorted({*known.to_make.overs, *(family.over for family, _ in _families(known))}):
         if await making.facts_of(conn, over, SMALL_FACTS + 1) > SMALL_FACTS:
             return
     while await advance(conn, now):
         pass
-
-
-def _touched(known: Timeline) -> set[str]:
-    """The kinds of facts of which the queue has something made or marked."""
-    overs: set[str] = set()
-    while known.queue:
-        overs |= {*known.to_make.overs, *(family.over for family, _ in _families(known, known.queue[0]))}
-        known = known.next
-    return overs
 
 
 async def _forget(conn: Connection, known: Timeline) -> bool:
@@ -108,48 +127,51 @@ async def _forget(conn: Connection, known: Timeline) -> bool:
     return await slices.forget(conn, kept.measure_ids, FORGET_ROWS) or await keys.forget(conn, kept.keys, FORGET_ROWS)
 
 
-async def _mark(conn: Connection, chunk_facts: int) -> bool:
+async def _mark(conn: Connection, facts: int) -> bool:
     """Mark some days more, unless enough wait to be announced."""
     found = await making.next_remark(conn)
     if found is None or await making.marks(conn, MARKS_MAX) >= MARKS_MAX:
         return False
-    until = await slices.next_day(conn, found.family, found.since, chunk_facts)
+    until = await slices.next_day(conn, found.family, found.since, facts)
     await slices.mark_days(conn, found.family, _RECOMPUTE, found.since, until or dt.date.max, found.every_kpi)
     await making.remarked(conn, found.id, until)
     return True
 
 
 async def _begin(conn: Connection, known: Timeline, now: dt.datetime) -> None:
-    """From now on batches fold what the first of the queue needs: nothing of it is reached yet."""
+    """From now on batches fold what those that wait need: nothing of it is reached yet."""
     facts_total = {over: await making.facts_of(conn, over) for over in known.to_make.overs}
     await directory.lock_exclusive(conn)
+    await definitions.build(conn)
     await making.begin(conn, facts_total, now)
-    log.info("backfill of %s: %d facts", _name(known.queue[0]), sum(facts_total.values()))
+    log.info("backfill of %s: %d facts", _names(known), sum(facts_total.values()))
 
 
-async def _make(conn: Connection, known: Timeline, part: Progress, after: str, chunk_facts: int) -> None:
+async def _make(conn: Connection, known: Timeline, part: Progress, after: str, chunk: Chunk) -> None:
     """The facts of the next objects, all of them: batches are kept out meanwhile."""
     new = known.to_make.of(part.over)
     await directory.lock_exclusive(conn)
-    until, facts = await making.next_objects(conn, part.over, after, chunk_facts)
-    slot = await slots.take(conn)
-    for family, measures in new.slices.items():
-        await slices.make(conn, family, measures, slot, after, until)
-    await making.reach(conn, part.over, until, facts)
-    if new.keys:
-        await keys.lock(conn)
-    for kept in new.keys.values():
-        await keys.make(conn, kept, known.shift, after, until)
+    with chunk.timed():
+        until, facts = await making.next_objects(conn, part.over, after, chunk.facts)
+        slot = await slots.take(conn)
+        for family, measures in new.slices.items():
+            await slices.make(conn, family, measures, slot, after, until)
+        await making.reach(conn, part.over, until, facts)
+        if new.keys:
+            await keys.lock(conn)
+        for kept in new.keys.values():
+            await keys.make(conn, kept, known.shift, after, until)
 
 
-async def _switch(conn: Connection, known: Timeline, published: Published, now: dt.datetime) -> None:
-    """Let the version hold, and all that is announced of it or stands on it be announced anew."""
+async def _switch(conn: Connection, known: Timeline, now: dt.datetime) -> None:
+    """Let the versions hold, and all that is announced of them or stands on them be announced anew."""
     await directory.lock_exclusive(conn)
     await _count_keys(conn, known)
-    await definitions.switch(conn, published, now)
+    for published in known.group:
+        await definitions.switch(conn, published, now)
     await making.end(conn)
-    await making.remark(conn, _families(known, published))
-    log.info("%s holds from %s", _name(published), published.valid_from or "ever")
+    await making.remark(conn, _families(known))
+    log.info("%s: switched to", _names(known))
 
 
 async def _count_keys(conn: Connection, known: Timeline) -> None:
@@ -164,14 +186,17 @@ async def _count_keys(conn: Connection, known: Timeline) -> None:
             await keys.count_besides(conn, old.key_set, gained, known.shift)
 
 
-def _families(known: Timeline, published: Published) -> list[tuple[Family, bool]]:
-    """The facts whose days must be marked: for what stands on them, or for all KPIs where it did and does not."""
-    key = published.definition.key
-    told = {key, *(d.key for part in known.next.parts for d in dependants(key, part.known.catalogue))}
-    new = {m.family for k, term in known.next.terms if k in told for m in measures_of(term)}
-    old = {m.family for k, term in known.terms if k == key for m in measures_of(term)} - new
-    return [*((f, False) for f in sorted(new, key=str)), *((f, True) for f in sorted(old, key=str))]
+def _families(known: Timeline) -> list[tuple[Family, bool]]:
+    """The facts whose days must be marked: for what stands on them, or for all KPIs where one did and does not."""
+    catalogues = [part.known.catalogue for part in known.next.parts]
+    on_them, left = set[Family](), set[Family]()
+    for key in {published.definition.key for published in known.group}:
+        told = {key, *(d.key for catalogue in catalogues for d in dependants(key, catalogue))}
+        new = {m.family for k, term in known.next.terms if k in told for m in measures_of(term)}
+        on_them |= new
+        left |= {m.family for k, term in known.terms if k == key for m in measures_of(term)} - new
+    return [(family, family in left) for family in sorted(on_them | left, key=str)]
 
 
-def _name(published: Published) -> str:
-    return f"version {published.version} of {published.definition.key}"
+def _names(known: Timeline) -> str:
+    return ", ".join(f"version {p.version} of {p.definition.key}" for p in known.group)

@@ -100,7 +100,7 @@ def checked(key: str, body: Mapping[str, Any], coming: Timeline, valid_from: dt.
 
 
 async def withdraw(conn: Connection, key: str, number: int) -> Published:
-    """Withdraw a version that waits, or is being made; what was made for it is forgotten.
+    """Withdraw a version that waits, or is being made: then what was made is forgotten, and begun anew for the others.
 
     Raises VersionNotFound; VersionSettled for one that waits no more; InUse where another one that waits needs it.
     """
@@ -111,7 +111,8 @@ async def withdraw(conn: Connection, key: str, number: int) -> Published:
         raise VersionSettled(f"version {number} of {key} does not wait: it is {published.status}")
     _insist_on_others(known.without(published))
     await directory.lock_exclusive(conn)
-    if published == known.queue[0]:
+    if published.status == "building":
+        await definitions.build_no_more(conn)
         await making.end(conn)
     await definitions.withdraw(conn, published)
     return (await versions.one(conn, key, number)).published
@@ -119,12 +120,13 @@ async def withdraw(conn: Connection, key: str, number: int) -> Published:
 
 def _insist_on_others(known: Timeline) -> None:
     """Each of the others that wait must still fit in when its turn comes. Raises InUse."""
-    while known.queue:
-        waiting, known = known.queue[0].definition.key, known.next
+    for waiting in known.queue:
+        known = known.having(waiting)
         for catalogue in (part.known.catalogue for part in known.parts):
             for definition in catalogue.definitions.values():
                 for fault in faults(definition, catalogue):
-                    raise InUse(f"the version of {waiting} that waits needs it: {definition.key}: {fault.detail}")
+                    key = waiting.definition.key
+                    raise InUse(f"the version of {key} that waits needs it: {definition.key}: {fault.detail}")
 
 
 async def publish_shipped(conn: Connection, shipped: Sequence[Mapping[str, Any]], now: dt.datetime) -> None:

@@ -34,5 +34,5 @@ def _read(
     rows: tuple[definitions.Row, ...], custom: tuple[tuple[str, FieldType], ...], fiscal_month: int, currency: str
 ) -> Timeline:
     found = [definitions.published(row) for row in rows]
-    holding, queue = ([v for v in found if (v.status == "waiting") == waits] for waits in (False, True))
-    return Timeline(tuple(holding), tuple(queue), dict(custom), fiscal_month, currency)
+    holding, queue = (tuple(v for v in found if (v.status == "published") == holds) for holds in (True, False))
+    return Timeline(holding, queue, dict(custom), fiscal_month, currency)

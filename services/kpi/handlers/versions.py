@@ -1,4 +1,4 @@
-"""The versions of a definition, and how far the one that is being made has come."""
+"""The versions of a definition, and how far those have come that are being made."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from chassis.db import Connection
 from services.kpi.domain.definitions import Published
 from services.kpi.domain.errors import KpiNotFound, VersionNotFound
-from services.kpi.handlers.in_force import in_force
 from services.kpi.store import definitions, making
 from services.kpi.store.making import Progress
 
@@ -55,9 +54,9 @@ async def one(conn: Connection, key: str, number: int) -> Version:
 
 
 async def _with_progress(conn: Connection, found: Sequence[Published]) -> list[Version]:
-    queue, progress = (await in_force(conn)).queue, await making.progress(conn)
+    progress = await making.progress(conn)
     made = _summed(progress) if progress else None
-    return [Version(p, made if queue and p == queue[0] else None) for p in found]
+    return [Version(p, made if p.status == "building" else None) for p in found]
 
 
 def _summed(progress: Sequence[Progress]) -> Made:

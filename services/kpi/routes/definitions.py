@@ -68,7 +68,7 @@ async def publish_kpi(
 
 def status_of(published: Published) -> int:
     """200, or 202 for a version that waits until it is made."""
-    return 202 if published.status == "waiting" else 200
+    return 202 if published.status in ("waiting", "building") else 200
 
 
 def told(published: Published) -> dict[str, Any]:

@@ -56,7 +56,6 @@ def _told(one: Version, now: dt.datetime) -> dict[str, Any]:
     if one.made is None:
         return body
     return body | {
-        "status": "building",
         "progress": {
             "facts_done": one.made.facts_done,
             "facts_total": one.made.facts_total,

@@ -54,7 +54,9 @@ _ROWS = (
 
 async def holding(conn: Connection) -> tuple[Row, ...]:
     """The versions that hold on some day, or wait to, in the order in which they were published."""
-    rows = await conn.fetch(f"{_ROWS} where status in ('published', 'waiting') order by ticket, key, version")
+    rows = await conn.fetch(
+        f"{_ROWS} where status in ('published', 'building', 'waiting') order by ticket, key, version"
+    )
     return tuple(Row(*r.values()) for r in rows)
 
 
@@ -87,8 +89,18 @@ async def next_ticket(conn: Connection) -> int:
     return found
 
 
+async def build(conn: Connection) -> None:
+    """Let what is made from now on be for all that wait."""
+    await conn.execute("update definition set status = 'building' where status = 'waiting'")
+
+
+async def build_no_more(conn: Connection) -> None:
+    """Let those wait again that something is made for."""
+    await conn.execute("update definition set status = 'waiting' where status = 'building'")
+
+
 async def switch(conn: Connection, published: Published, now: dt.datetime) -> None:
-    """Let a version hold that waited; those of its key that hold on no day any more are superseded."""
+    """Let a version hold that did not yet; those of its key that hold on no day any more are superseded."""
     await conn.execute(
         "update definition set status = 'superseded' where key = $1 and status = 'published'"
         " and coalesce(valid_from, '0001-01-01') >= $2",

@@ -14,7 +14,7 @@ from services.kpi.domain.measures import Family
 
 
 class Progress(NamedTuple):
-    """How far what a version needs is made of a kind of fact. ``reached`` None: of all facts that there are."""
+    """How far what is building needs is made of a kind of fact. ``reached`` None: of all facts that there are."""
 
     over: str
     reached: str | None
@@ -47,13 +47,13 @@ async def alone(conn: Connection) -> bool:
 
 
 async def progress(conn: Connection) -> list[Progress]:
-    """Of the version that is being made, by kind of fact; empty while none is."""
+    """Of the versions that are building, by kind of fact; empty while none is."""
     rows = await conn.fetch("select over, reached, facts_done, facts_total, started_at from making order by over")
     return [Progress(*r.values()) for r in rows]
 
 
 async def begin(conn: Connection, facts_total: Mapping[str, int], now: dt.datetime) -> None:
-    """Begin with the first of the queue: nothing is made yet."""
+    """Nothing is made yet."""
     await conn.execute(
         "insert into making (over, reached, facts_done, facts_total, started_at)"
         " select over, '', 0, total, $3 from unnest($1::text[], $2::bigint[]) as m(over, total)",
@@ -98,11 +98,18 @@ async def next_objects(conn: Connection, over: str, after: str, facts: int) -> t
 
 
 async def remark(conn: Connection, families: Sequence[tuple[Family, bool]]) -> None:
-    """Let all days be marked, of families of facts, each for all KPIs or for those that stand on it."""
+    """Let all days be marked, of families of facts, each for all KPIs or for those that stand on it; those of them that
+    wait to be marked already are not marked twice."""
+    said = columns([(msgspec.json.encode(f).decode(), every_kpi) for f, every_kpi in families], 2)
+    await conn.execute(
+        "delete from remark r using unnest($1::text[], $2::boolean[]) as n(family, every_kpi)"
+        " where r.family = n.family::jsonb and r.every_kpi <= n.every_kpi",
+        *said,
+    )
     await conn.execute(
         "insert into remark (family, every_kpi, since) select family::jsonb, every_kpi, $3"
         " from unnest($1::text[], $2::boolean[]) as r(family, every_kpi)",
-        *columns([(msgspec.json.encode(f).decode(), every_kpi) for f, every_kpi in families], 2),
+        *said,
         dt.date.min,
     )
 

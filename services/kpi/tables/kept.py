@@ -78,7 +78,7 @@ class KeySlice(KpiTable, table=True):
 
 
 class Making(KpiTable, table=True):
-    """How far the version that is being made has come, by kind of fact: facts of objects until ``reached`` are in what
+    """How far the versions that are building have come, by kind of fact: facts of objects until ``reached`` are in what
     it needs; null: all are. Empty while none is being made."""
 
     __tablename__ = "making"

@@ -58,13 +58,20 @@ async def crashed(conn: Connection) -> None:
     await savepoint.rollback()
 
 
+async def withdrawn(conn: Connection) -> None:
+    """The last that waits changes its mind, in the middle of being made or counted or not."""
+    if queue := (await in_force(conn)).queue:
+        await define.withdraw(conn, queue[-1].definition.key, queue[-1].version)
+
+
 async def assert_settled(conn: Connection, known: Timeline) -> None:
     """Nothing waits, and nothing is kept that nobody needs."""
     assert (known.queue, await making.progress(conn), await making.next_remark(conn)) == ((), [], None)
     kept = {r["measure_id"] for r in await conn.fetch("select distinct measure_id from slice")}
     assert kept <= known.kept.measure_ids
-    sets = {r["set_id"] for r in await conn.fetch("select set_id from key_day union select set_id from key_slice")}
-    assert sets <= set(known.kept.keys)
+    assert {r["set_id"] for r in await conn.fetch("select distinct set_id from key_day")} <= set(known.kept.keys)
+    counts = {tuple(r) for r in await conn.fetch("select distinct set_id, at_least from key_slice")}
+    assert counts <= {(i, n) for i, kept in known.kept.keys.items() for n in kept.thresholds}
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -81,7 +88,7 @@ async def test_whatever_comes_in_meanwhile_counts_once(
     events = history + dice.sample(history, len(history) // 2)
     dice.shuffle(events)
     steps: list[Any] = [[record(e) for e in events[n : n + 3]] for n in range(0, len(events), 3)]
-    steps += [[person(*p) for p in MOVED], *dice.sample(NEW, 4), *(["advance"] * 10), "crash", "crash"]
+    steps += [[person(*p) for p in MOVED], *dice.sample(NEW, 4), *(["advance"] * 14), "crash", "crash", "withdraw"]
     dice.shuffle(steps)
     async with clean.connection() as conn:
         transaction = conn.transaction()
@@ -103,6 +110,8 @@ async def take(conn: Connection, step: Any, zone: ZoneInfo) -> None:
             await advance(conn, NOW, Chunk(2))
         case "crash":
             await crashed(conn)
+        case "withdraw":
+            await withdrawn(conn)
         case tuple() if step[0] != "double" or "web_sales" in (await in_force(conn)).coming.on(dt.date.max).published:
             await enqueue(conn, *step)
         case list():

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.kpi.domain.measures import KeySet
+from services.kpi.domain.measures import Counted, KeySet
 from services.kpi.domain.periods import AnyGrain
 from services.kpi.domain.sql import Params, column, day_of, matches, subjects_of
 
@@ -32,6 +32,7 @@ _MONTH = "(extract(year from day) * 12 + extract(month from day))::int - 1"
 _SAME: dict[AnyGrain, AnyGrain] = {"fiscal_quarter": "quarter", "fiscal_year": "year"}
 _COLUMNS = ", ".join(("at_least", "kind", "subject", "day", "facts", *_SUMS))
 _MERGED = ", ".join(f"{name} = s.{name} + excluded.{name}" for name in ("facts", *_SUMS))
+_ADDED = f"on conflict (set_id, at_least, kind, subject, day) do update set {_MERGED}"
 
 
 def given(key_set: KeySet, params: Params, source: str | None = None, sign: str = "1") -> str:
@@ -51,10 +52,19 @@ def given(key_set: KeySet, params: Params, source: str | None = None, sign: str 
     return f"select kind, subject, key, day, sum(sign)::int as facts from ({entries}) e group by 1, 2, 3, 4"
 
 
-def applied(key_set: KeySet, thresholds: Sequence[int], shift: int, delta: str, params: Params) -> str:
-    """Takes ``delta`` (as ``given``, signed) into what is kept. ``thresholds``: for how many facts a key is counted, 0
-    for its first ever. ``shift``: the months by which the fiscal year begins later than the calendar's. It goes on
-    from ``with`` and the tables that ``delta`` names.
+def added(key_set: KeySet, delta: str, params: Params) -> str:
+    """Takes ``delta`` (as ``given``, where nothing goes) into the days that are kept; it is not counted."""
+    mine = params.add(key_set.id, "text")
+    return (
+        f"insert into key_day as k (set_id, kind, subject, key, day, facts) select {mine}, d.* from ({delta}) d"
+        " on conflict (set_id, key, kind, subject, day) do update set facts = k.facts + excluded.facts"
+    )
+
+
+def applied(key_set: KeySet, counted: Sequence[Counted], shift: int, delta: str, params: Params) -> str:
+    """Takes ``delta`` (as ``given``, signed) into what is kept. ``counted``: for how many facts a key is counted, and
+    of which keys. ``shift``: the months by which the fiscal year begins later than the calendar's. It goes on from
+    ``with`` and the tables that ``delta`` names.
 
     The caller alone changes the set: it holds its lock. Only what comes after a place's first changed day is counted
     anew, on what it had earlier in the periods of that day: mostly nothing comes after it.
@@ -97,32 +107,51 @@ def applied(key_set: KeySet, thresholds: Sequence[int], shift: int, delta: str, 
   where {here} and l.before <> 0 and l.before + l.change = 0
 ), {_firsts(mine)}
 insert into key_slice as s (set_id, {_COLUMNS})
-{_counts(mine, thresholds, shift, f"({_counted_up(shift)}) u join place p using (id)", params)}
-on conflict (set_id, at_least, kind, subject, day) do update set {_MERGED}"""
+{_counts(mine, counted, shift, f"({_counted_up(shift)}) u join place p using (id)", params)}
+{_ADDED}"""
 
 
-def filled(key_set: KeySet, thresholds: Sequence[int], shift: int, params: Params) -> str:
-    """Makes the counts for these thresholds from all the set's days; those that are kept must be deleted before."""
-    return f"insert into key_slice (set_id, {_COLUMNS}) {recounted(key_set, thresholds, shift, params)}"
+def filled(
+    key_set: KeySet,
+    counted: Sequence[Counted],
+    shift: int,
+    params: Params,
+    since: str | None = None,
+    until: str | None = None,
+) -> str:
+    """Adds the counts of the keys from one on and before another; none of them may be counted yet."""
+    counts = recounted(key_set, counted, shift, params, since, until)
+    return f"insert into key_slice as s (set_id, {_COLUMNS}) {counts} {_ADDED}"
 
 
-def recounted(key_set: KeySet, thresholds: Sequence[int], shift: int, params: Params) -> str:
-    """The rows that ``key_slice`` should have, after all the set's days.
+def recounted(
+    key_set: KeySet,
+    counted: Sequence[Counted],
+    shift: int,
+    params: Params,
+    since: str | None = None,
+    until: str | None = None,
+) -> str:
+    """The rows that ``key_slice`` should have, after all the set's days, of the keys from one on and before another.
 
     Nothing is joined: of a set that is new the planner's statistics say that it is empty, and a join would be a loop
     over all of it for each of its rows.
     """
     mine = params.add(key_set.id, "text")
+    days = f"set_id = {mine}"
+    days += "" if since is None else f" and key >= {params.add(since, 'text')}"
+    days += "" if until is None else f" and key < {params.add(until, 'text')}"
     return f"""with state as (
-  select dense_rank() over (order by key, kind, subject) as id, kind, subject, day, {_MONTH} as month, facts, 1 as sign,
-    null::date as first, null::int as first_month, {", ".join(f"0 as {n}" for n in _different(shift).values())}
-  from key_day where set_id = {mine}
+  select dense_rank() over (order by key, kind, subject) as id, kind, subject, key, day, {_MONTH} as month, facts,
+    1 as sign, null::date as first, null::int as first_month,
+    {", ".join(f"0 as {n}" for n in _different(shift).values())}
+  from key_day where {days}
 ), firsts as (
-  select kind, subject, day, facts, 1 as sign from (
-    select *, min(day) over (partition by key) as first from key_day where set_id = {mine}) k
+  select kind, subject, key, day, facts, 1 as sign from (
+    select *, min(day) over (partition by key) as first from key_day where {days}) k
   where day = first
 )
-{_counts(mine, thresholds, shift, f"({_counted_up(shift, 'kind, subject, ')}) u", params)}"""
+{_counts(mine, counted, shift, f"({_counted_up(shift, 'kind, subject, key, ')}) u", params)}"""
 
 
 def _firsts(mine: str) -> str:
@@ -139,16 +168,19 @@ def _firsts(mine: str) -> str:
     select * from known union all select d.kind, d.subject, d.key, d.day, d.facts from delta d join early using (key)) a
   group by 1, 2, 3, 4 having sum(facts) <> 0
 ), firsts as (
-  select k.kind, k.subject, k.day, k.facts, -1 as sign from early e join known k on k.key = e.key and k.day = e.old_day
+  select k.kind, k.subject, k.key, k.day, k.facts, -1 as sign
+  from early e join known k on k.key = e.key and k.day = e.old_day
   union all
-  select m.kind, m.subject, m.day, m.facts, 1 from merged m
+  select m.kind, m.subject, m.key, m.day, m.facts, 1 from merged m
   join (select key, min(day) as day from merged group by key) f using (key, day)
 )"""
 
 
-def _counts(mine: str, thresholds: Sequence[int], shift: int, counted_up: str, params: Params) -> str:
+def _counts(mine: str, counted: Sequence[Counted], shift: int, counted_up: str, params: Params) -> str:
     """The rows for ``key_slice`` that follow from the days ``counted_up``, each with its place, and ``firsts``."""
-    several = params.add([n for n in thresholds if n], "int[]")
+    several = [c for c in counted if c[0]]
+    at_least, before = params.add([n for n, _ in several], "int[]"), params.add([k for _, k in several], "text[]")
+    of_firsts = params.add([key for n, key in counted if n == 0], "text[]")
     so_far = {g: f"so_far_{g if g in ('day', *_different(shift)) else _SAME[g]}" for g in ENTERED}
     entered = ", ".join(
         f"sum(sign * ({so_far[grain]} - facts < at_least and at_least <= {so_far[grain]})::int) as {name}"
@@ -156,11 +188,11 @@ def _counts(mine: str, thresholds: Sequence[int], shift: int, counted_up: str, p
     )
     return f"""select {mine}, c.* from (
   select at_least, kind, subject, day, sum(sign * facts)::int as facts, {entered}
-  from {counted_up} cross join unnest({several}) as t(at_least)
+  from {counted_up} join unnest({at_least}, {before}) as t(at_least, before) on t.before is null or key < t.before
   group by 1, 2, 3, 4
   union all
-  select 0, kind, subject, day, sum(sign * facts)::int, {", ".join("sum(sign)" for _ in _SUMS)} from firsts
-  where {params.add(0 in thresholds, "boolean")} group by 2, 3, 4
+  select 0, kind, subject, day, sum(sign * facts)::int, {", ".join("sum(sign)" for _ in _SUMS)}
+  from firsts join unnest({of_firsts}) as t(before) on t.before is null or key < t.before group by 2, 3, 4
 ) c where (c.facts, {", ".join(f"c.{name}" for name in _SUMS)}) <> (0{", 0" * len(_SUMS)})"""
 
 

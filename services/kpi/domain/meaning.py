@@ -9,15 +9,33 @@ from functools import cached_property
 from services.kpi.domain.definitions import Catalogue, Definition, Published
 from services.kpi.domain.errors import KpiNotFound
 from services.kpi.domain.fact_kinds import FieldType
-from services.kpi.domain.measures import Family, KeySet, Measure, Term, measures_of, term_of
+from services.kpi.domain.measures import Counted, Family, KeySet, Measure, Term, measures_of, term_of
 
 
 @dataclass(frozen=True)
 class KeptKeys:
-    """A key set that is kept, and for how many facts its keys are counted (0: their first ever)."""
+    """A key set that is kept, and for how many facts its keys are counted (0: their first ever): each time of which
+    keys, those before one or all of them (None)."""
 
     key_set: KeySet
-    thresholds: tuple[int, ...]
+    counted: tuple[Counted, ...]
+
+    @property
+    def thresholds(self) -> tuple[int, ...]:
+        return tuple(at_least for at_least, _ in self.counted)
+
+    def lacking(self, before: KeptKeys | None) -> KeptKeys:
+        """The same with the thresholds only that it is not counted for before."""
+        known = before.thresholds if before else ()
+        return replace(self, counted=tuple(c for c in self.counted if c[0] not in known))
+
+    def before(self, key: str | None) -> KeptKeys:
+        """The same, counted of the keys before one only (None: of all)."""
+        return replace(self, counted=tuple((at_least, key) for at_least in self.thresholds))
+
+    def beside(self, other: KeptKeys | None) -> KeptKeys:
+        """The same, counted besides for the thresholds of the other."""
+        return replace(self, counted=tuple(sorted((*self.counted, *(other.counted if other else ())))))
 
 
 @dataclass(frozen=True)
@@ -38,23 +56,23 @@ class Kept:
         return Kept(slices, {i: k for i, k in self.keys.items() if k.key_set.distinct.over == over})
 
     def lacking(self, before: Kept) -> Kept:
-        """What is kept here and not before: measures that add up, and whole sets."""
+        """What is kept here and not before: measures that add up, whole sets, and further thresholds of known ones."""
         added = {f: tuple(m for m in some if m.id not in before.measure_ids) for f, some in self.slices.items()}
-        return Kept(
-            {f: some for f, some in added.items() if some}, {i: self.keys[i] for i in self.keys if i not in before.keys}
-        )
+        keys = {i: kept.lacking(before.keys.get(i)) for i, kept in self.keys.items()}
+        return Kept({f: some for f, some in added.items() if some}, {i: k for i, k in keys.items() if k.counted})
 
-    def made_until(self, reached: Mapping[str, str | None]) -> Kept:
-        """The same of objects until an id only, by kind of fact (None: of all)."""
+    def made_until(self, reached: Mapping[str, str | None], counted: Mapping[str, str | None]) -> Kept:
+        """The same of objects until an id only, by kind of fact (None: of all), and with keys counted that come before
+        one only, by set."""
         slices = {f: tuple(replace(m, reached=reached[f.over]) for m in some) for f, some in self.slices.items()}
-        keys = {i: replace(k, key_set=k.key_set.until(reached)) for i, k in self.keys.items()}
+        keys = {i: replace(k.before(counted[i]), key_set=k.key_set.until(reached)) for i, k in self.keys.items()}
         return Kept(slices, keys)
 
     def beside(self, other: Kept) -> Kept:
         """Both, where neither keeps what the other does."""
         families = sorted({**self.slices, **other.slices}, key=lambda f: f.name)
         slices = {f: (*self.slices.get(f, ()), *other.slices.get(f, ())) for f in families}
-        return Kept(slices, {**self.keys, **other.keys})
+        return Kept(slices, {**other.keys, **{i: kept.beside(other.keys.get(i)) for i, kept in self.keys.items()}})
 
     @cached_property
     def overs(self) -> list[str]:
@@ -136,5 +154,5 @@ def kept_for(terms: Iterable[Term]) -> Kept:
             thresholds.setdefault(key_set.id, set()).add(measure.at_least)
     return Kept(
         dict(sorted(slices.items(), key=lambda item: item[0].name)),
-        {i: KeptKeys(sets[i], tuple(sorted(thresholds[i]))) for i in sorted(sets)},
+        {i: KeptKeys(sets[i], tuple((n, None) for n in sorted(thresholds[i]))) for i in sorted(sets)},
     )

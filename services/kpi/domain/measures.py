@@ -18,6 +18,8 @@ from services.kpi.domain.fact_kinds import FACT_KINDS, FactKind, FieldType
 from services.kpi.domain.fields import ATTRIBUTE, Fields, is_attribute
 
 ENTRY_KIND = "entry_kind"
+Counted = tuple[int, str | None]
+"""For how many facts the keys of a set are counted (0: their first ever), and of which: those before one, None: all."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +107,7 @@ class KeySet:
 
     def until(self, reached: Mapping[str, str | None]) -> KeySet:
         """The same of objects until an id only, by kind of fact (None: of all)."""
-        return KeySet(replace(self.distinct, reached=reached[self.distinct.over]))
+        return KeySet(replace(self.distinct, reached=reached.get(self.distinct.over)))
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,12 @@ class Timeline:
         """What the group needs and is not kept yet."""
         return self.next.kept.lacking(self.kept)
 
+    @cached_property
+    def to_read(self) -> Sequence[str]:
+        """The kinds of facts that it has to be made from; further counts of a set that is kept need none."""
+        of_keys = {k.key_set.distinct.over for i, k in self.to_make.keys.items() if i not in self.kept.keys}
+        return sorted({family.over for family in self.to_make.slices} | of_keys)
+
     def having(self, published: Published) -> Timeline:
         """The same with a version switched to."""
         return replace(self, versions=(*(v for v in self.versions if not published.supersedes(v)), published))

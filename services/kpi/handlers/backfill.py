@@ -100,11 +100,13 @@ async def advance(conn: Connection, now: dt.datetime, chunk: Chunk | None = None
         return True
     if not known.queue:
         return await _mark(conn, min(chunk.facts, MARKED_FACTS))
-    under_way = await making.progress(conn)
-    if not under_way and known.to_make.overs:
+    building = known.queue[0].status == "building"
+    if not building and (known.to_read or known.to_make.keys):
         await _begin(conn, known, now)
-    elif part := next((p for p in under_way if p.reached is not None), None):
+    elif part := next((p for p in await making.progress(conn) if p.reached is not None), None):
         await _make(conn, known, part, part.reached or "", chunk)
+    elif found := next(((i, key) for i, key in (await making.counted(conn)).items() if key is not None), None):
+        await _count(conn, known, *found, chunk)
     else:
         await _switch(conn, known, now)
     return True
@@ -113,9 +115,9 @@ async def advance(conn: Connection, now: dt.datetime, chunk: Chunk | None = None
 async def settle(conn: Connection, now: dt.datetime) -> None:
     """Take all steps at once if they touch few facts. Needs making.lock."""
     known = await in_force(conn)
-    if not known.queue or await making.progress(conn) or await making.next_remark(conn):
+    if not known.queue or known.queue[0].status == "building" or await making.next_remark(conn):
         return
-    for over in sorted({*known.to_make.overs, *(family.over for family, _ in _families(known))}):
+    for over in sorted({*known.to_read, *(family.over for family, _ in _families(known))}):
         if await making.facts_of(conn, over, SMALL_FACTS + 1) > SMALL_FACTS:
             return
     while await advance(conn, now):
@@ -124,7 +126,9 @@ async def settle(conn: Connection, now: dt.datetime) -> None:
 
 async def _forget(conn: Connection, known: Timeline) -> bool:
     kept = await folded(conn, known)
-    return await slices.forget(conn, kept.measure_ids, FORGET_ROWS) or await keys.forget(conn, kept.keys, FORGET_ROWS)
+    return await slices.forget(conn, kept.measure_ids, FORGET_ROWS) or await keys.forget(
+        conn, kept.keys.values(), FORGET_ROWS
+    )
 
 
 async def _mark(conn: Connection, facts: int) -> bool:
@@ -140,10 +144,10 @@ async def _mark(conn: Connection, facts: int) -> bool:
 
 async def _begin(conn: Connection, known: Timeline, now: dt.datetime) -> None:
     """From now on batches fold what those that wait need: nothing of it is reached yet."""
-    facts_total = {over: await making.facts_of(conn, over) for over in known.to_make.overs}
+    facts_total = {over: await making.facts_of(conn, over) for over in known.to_read}
     await directory.lock_exclusive(conn)
     await definitions.build(conn)
-    await making.begin(conn, facts_total, now)
+    await making.begin(conn, facts_total, list(known.to_make.keys), now)
     log.info("backfill of %s: %d facts", _names(known), sum(facts_total.values()))
 
 
@@ -157,33 +161,32 @@ async def _make(conn: Connection, known: Timeline, part: Progress, after: str, c
         for family, measures in new.slices.items():
             await slices.make(conn, family, measures, slot, after, until)
         await making.reach(conn, part.over, until, facts)
-        if new.keys:
+        sets = [kept.key_set for i, kept in new.keys.items() if i not in known.kept.keys]
+        if sets:
             await keys.lock(conn)
-        for kept in new.keys.values():
-            await keys.make(conn, kept, known.shift, after, until)
+        for key_set in sets:
+            await keys.make(conn, key_set, after, until)
+
+
+async def _count(conn: Connection, known: Timeline, set_id: str, since: str, chunk: Chunk) -> None:
+    """The next keys of a set whose days are all there, from one on."""
+    wanted = known.to_make.keys[set_id]
+    await directory.lock_exclusive(conn)
+    await keys.lock(conn)
+    with chunk.timed():
+        until = await keys.next_keys(conn, wanted.key_set, since, chunk.facts)
+        await keys.count(conn, wanted, known.shift, since, until)
+        await making.count(conn, set_id, until)
 
 
 async def _switch(conn: Connection, known: Timeline, now: dt.datetime) -> None:
     """Let the versions hold, and all that is announced of them or stands on them be announced anew."""
     await directory.lock_exclusive(conn)
-    await _count_keys(conn, known)
     for published in known.group:
         await definitions.switch(conn, published, now)
     await making.end(conn)
     await making.remark(conn, _families(known))
     log.info("%s: switched to", _names(known))
-
-
-async def _count_keys(conn: Connection, known: Timeline) -> None:
-    """Sets that are kept already may be counted in other ways from now on."""
-    before, after = known.kept.keys, known.next.kept.keys
-    changed = [(before[i], after[i]) for i in after if i in before and before[i] != after[i]]
-    if changed:
-        await keys.lock(conn)
-    for old, new in changed:
-        await keys.count_no_more(conn, old.key_set, sorted({*old.thresholds} - {*new.thresholds}))
-        if gained := sorted({*new.thresholds} - {*old.thresholds}):
-            await keys.count_besides(conn, old.key_set, gained, known.shift)
 
 
 def _families(known: Timeline) -> list[tuple[Family, bool]]:

@@ -157,4 +157,4 @@ async def begin_fiscal_year(conn: Connection, month: int) -> None:
     after = await in_force(conn)
     await keys.lock(conn)
     for kept in (await folded(conn, after)).keys.values():
-        await keys.count(conn, kept, after.shift)
+        await keys.count_anew(conn, kept, after.shift)

@@ -25,8 +25,10 @@ async def folded(conn: Connection, known: Timeline) -> Kept:
 
     Needs a lock of store.directory, or a snapshot: what is made moves on under the exclusive one.
     """
-    reached = {p.over: p.reached for p in await making.progress(conn)} if known.queue else {}
-    return known.kept.beside(known.to_make.made_until(reached)) if reached else known.kept
+    if not any(v.status == "building" for v in known.queue):
+        return known.kept
+    reached = {p.over: p.reached for p in await making.progress(conn)}
+    return known.kept.beside(known.to_make.made_until(reached, await making.counted(conn)))
 
 
 @lru_cache(maxsize=_INSTALLATIONS_MAX)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from chassis.db import Connection
 from services.kpi.domain.fact_sql import of_objects
-from services.kpi.domain.key_sets import applied, filled, given
+from services.kpi.domain.key_sets import added, applied, filled, given
 from services.kpi.domain.meaning import KeptKeys
 from services.kpi.domain.measures import KeySet
 from services.kpi.domain.sql import Params
@@ -31,38 +31,48 @@ async def change(
     ``shift``: the months by which the fiscal year begins later than the calendar's. Needs ``lock``.
     """
     delta = given(kept.key_set, params, source, sign)
-    await conn.execute(f"with {before}{applied(kept.key_set, kept.thresholds, shift, delta, params)}", *params)
+    await conn.execute(f"with {before}{applied(kept.key_set, kept.counted, shift, delta, params)}", *params)
     await conn.execute("delete from key_slice where set_id = $1 and facts = 0", kept.key_set.id)
 
 
-async def make(conn: Connection, kept: KeptKeys, shift: int, after: str, until: str | None) -> None:
-    """Add to a set that is new what the facts of some objects give (fact_sql.of_objects). Needs ``lock``."""
+async def make(conn: Connection, key_set: KeySet, after: str, until: str | None) -> None:
+    """Add to the days of a set that is new what the facts of some objects give (fact_sql.of_objects): none of it is
+    counted yet. Needs ``lock``."""
     params = Params()
-    source = of_objects(kept.key_set.distinct.family.kind, params, after, until)
-    await change(conn, kept, shift, params, "", source, "1")
+    delta = given(key_set, params, of_objects(key_set.distinct.family.kind, params, after, until))
+    await conn.execute(added(key_set, delta, params), *params)
 
 
-async def count(conn: Connection, kept: KeptKeys, shift: int) -> None:
-    """Make a set's counts anew from its days. Needs ``lock``."""
-    await conn.execute("delete from key_slice where set_id = $1", kept.key_set.id)
-    await count_besides(conn, kept.key_set, kept.thresholds, shift)
-
-
-async def count_besides(conn: Connection, key_set: KeySet, thresholds: Sequence[int], shift: int) -> None:
-    """Count a set's keys for further thresholds, from its days. Needs ``lock``."""
-    params = Params()
-    await conn.execute(filled(key_set, thresholds, shift, params), *params)
-
-
-async def count_no_more(conn: Connection, key_set: KeySet, thresholds: Sequence[int]) -> None:
-    """Forget a set's counts for some thresholds. Needs ``lock``."""
-    await conn.execute(
-        "delete from key_slice where set_id = $1 and at_least = any($2::int[])", key_set.id, list(thresholds)
+async def next_keys(conn: Connection, key_set: KeySet, since: str, days: int) -> str | None:
+    """Before which key the next days of a set lie, from a key on, whole keys at a time; None: all that are left."""
+    found: str | None = await conn.fetchval(
+        "select (select key from key_day where set_id = $1 and key > $2 and key >= p.key order by key limit 1)"
+        " from (select key from key_day where set_id = $1 and key >= $2 order by key offset $3 limit 1) p",
+        key_set.id,
+        since,
+        days,
     )
+    return found
 
 
-async def forget(conn: Connection, set_ids: Collection[str], limit: int) -> bool:
-    """Remove some rows of a set that is none of these; whether there was one."""
-    return await forget_some(conn, "key_day", "set_id", set_ids, limit) or await forget_some(
-        conn, "key_slice", "set_id", set_ids, limit
+async def count(
+    conn: Connection, kept: KeptKeys, shift: int, since: str | None = None, until: str | None = None
+) -> None:
+    """Count a set's keys, from one on and before another, from its days; none is counted yet. Needs ``lock``."""
+    params = Params()
+    await conn.execute(filled(kept.key_set, kept.counted, shift, params, since, until), *params)
+
+
+async def count_anew(conn: Connection, kept: KeptKeys, shift: int) -> None:
+    """Count all of a set's keys anew. Needs ``lock``."""
+    await conn.execute("delete from key_slice where set_id = $1", kept.key_set.id)
+    await count(conn, kept, shift)
+
+
+async def forget(conn: Connection, kept: Collection[KeptKeys], limit: int) -> bool:
+    """Remove some rows of a set, or of a threshold of it, that is none of these; whether there was one."""
+    sets = [(k.key_set.id,) for k in kept]
+    counts = [(k.key_set.id, n) for k in kept for n in k.thresholds]
+    return await forget_some(conn, "key_day", {"set_id": "text"}, sets, limit) or await forget_some(
+        conn, "key_slice", {"set_id": "text", "at_least": "int"}, counts, limit
     )

@@ -52,8 +52,15 @@ async def progress(conn: Connection) -> list[Progress]:
     return [Progress(*r.values()) for r in rows]
 
 
-async def begin(conn: Connection, facts_total: Mapping[str, int], now: dt.datetime) -> None:
-    """Nothing is made yet."""
+async def counted(conn: Connection) -> dict[str, str | None]:
+    """Of the key sets that what is building needs, the key before which they are counted for it; None: all are."""
+    rows = await conn.fetch("select set_id, counted from counting order by set_id")
+    return {r["set_id"]: r["counted"] for r in rows}
+
+
+async def begin(conn: Connection, facts_total: Mapping[str, int], set_ids: Sequence[str], now: dt.datetime) -> None:
+    """Nothing is made and no key set counted yet."""
+    await conn.execute("insert into counting (set_id, counted) select unnest($1::text[]), ''", set_ids)
     await conn.execute(
         "insert into making (over, reached, facts_done, facts_total, started_at)"
         " select over, '', 0, total, $3 from unnest($1::text[], $2::bigint[]) as m(over, total)",
@@ -69,9 +76,15 @@ async def reach(conn: Connection, over: str, reached: str | None, facts: int) ->
     )
 
 
+async def count(conn: Connection, set_id: str, counted: str | None) -> None:
+    """Note that a set's keys before one are counted, or all."""
+    await conn.execute("update counting set counted = $2 where set_id = $1", set_id, counted)
+
+
 async def end(conn: Connection) -> None:
     """Nothing is being made."""
     await conn.execute("delete from making")
+    await conn.execute("delete from counting")
 
 
 async def facts_of(conn: Connection, over: str, limit: int | None = None) -> int:

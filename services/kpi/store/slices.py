@@ -34,7 +34,7 @@ async def sweep(conn: Connection) -> None:
 
 async def forget(conn: Connection, measure_ids: Collection[str], limit: int) -> bool:
     """Remove some slices of a measure that is none of these; whether there was one."""
-    return await forget_some(conn, "slice", "measure_id", measure_ids, limit)
+    return await forget_some(conn, "slice", {"measure_id": "text"}, [(i,) for i in measure_ids], limit)
 
 
 async def next_day(conn: Connection, family: Family, since: dt.date, facts: int) -> dt.date | None:

@@ -81,7 +81,7 @@ async def keys_that_differ(conn: Connection, kept: KeptKeys, shift: int) -> tupl
     wrong = await _differences(conn, given(kept.key_set, params), days, params)
     params = Params()
     counts = f"select * from key_slice where set_id = {params.add(set_id, 'text')}"
-    wrong += await _differences(conn, recounted(kept.key_set, kept.thresholds, shift, params), counts, params)
+    wrong += await _differences(conn, recounted(kept.key_set, kept.counted, shift, params), counts, params)
     examined: int = await conn.fetchval("select count(*) from key_day where set_id = $1", set_id)
     return examined, wrong
 

@@ -89,6 +89,15 @@ class Making(KpiTable, table=True):
     started_at: dt.datetime = Field(sa_type=INSTANT)
 
 
+class Counting(KpiTable, table=True):
+    """How far the keys of a set that versions which are building need are counted for them: those before ``counted``;
+    null: all."""
+
+    __tablename__ = "counting"
+    set_id: str = Field(primary_key=True)
+    counted: str | None
+
+
 class Remark(KpiTable, table=True):
     """Days from ``since`` on whose values wait to be marked, of a family of facts, after a definition changed."""
 

@@ -72,6 +72,12 @@ OUTBOX_AGE = Gauge(
     "merit.outbox.age", "s", "How long the oldest of them has been seen waiting (at least)", ("merit.schema",)
 )
 
+# --- New meaning: how much a published definition still has to be made from, and be announced, before all follow it.
+BACKFILL_FACTS = Gauge(
+    "merit.kpi.backfill.facts", "{fact}", "Facts that what is building has not been made from yet; 0 when nothing is"
+)
+MARKS = Gauge("merit.kpi.marks", "{mark}", "Subjects and days whose values wait to be announced, up to 20,000")
+
 # --- Means: a pool without idle connections makes everything wait; a delayed event loop makes every answer late.
 POOL_CONNECTIONS = Gauge(
     "db.client.connection.count",

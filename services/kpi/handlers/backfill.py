@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from chassis import vitals
 from chassis.clock import Clock
 from chassis.db import Connection, Database
+from chassis.metric_names import BACKFILL_FACTS, MARKS
 from chassis.turns import take_turns
 from services.kpi.domain.facts import REASONS
 from services.kpi.domain.faults import dependants
@@ -80,7 +82,13 @@ class Backfiller:
         async def turn() -> float:
             return REST_SECONDS if await self.step() else IDLE_SECONDS
 
-        await take_turns("backfill", stop, turn, RETRY_SECONDS)
+        with vitals.watching(self._measure):
+            await take_turns("backfill", stop, turn, RETRY_SECONDS)
+
+    async def _measure(self) -> None:
+        async with self.database.connection() as conn:
+            BACKFILL_FACTS.set(sum(max(0, p.facts_total - p.facts_done) for p in await making.progress(conn)))
+            MARKS.set(await making.marks(conn, MARKS_MAX))
 
     async def step(self) -> bool:
         """Take the next step, in one transaction; whether there was one."""

@@ -93,6 +93,11 @@ class Checker:
         sent = {_identity(event) for event in self.client.sent}
         answered = {_identity(a["event"]) for a in self.client.answered if a["outcome"] in ("accepted", "duplicate")}
         lost = [f"I1: {one} was answered and is not on the log" for one in sorted(answered - lying.keys())]
+        lost += [
+            f"I1: {a['event']['id']} is {a['outcome']}, and faulty"
+            for a in self.client.answered
+            if a["event"] in self.client.faulty and a["outcome"] != "quarantined"
+        ]
         return lost + [f"I2: {one} was never sent" for one in sorted(lying.keys() - sent)]
 
     async def once(self) -> list[str]:
@@ -123,9 +128,12 @@ class Checker:
         return found + [f"I5: the ledger nets to {net} {currency}" for currency, net in nets.items() if net]
 
     async def listed(self, truth: Truth) -> list[str]:
-        """I1: what does not count is listed, once: waiting orders and conflicts."""
+        """I1: what does not count is listed, once: waiting orders, conflicts, and what is faulty."""
+        kept = Counter(i["id"] for i in await self.driver.items("/v1/quarantine", outcome="quarantined"))
+        faulty = Counter(event["id"] for event in self.client.faulty)
+        quarantined = [f"I1: {one} is in quarantine {kept[one]} times" for one in (kept | faulty) if kept[one] != 1]
         waiting = {i["object_id"] for i in await self.driver.items("/v1/data-quality", kind="waiting")}
-        found = [f"I1: {one} should wait, or does" for one in sorted(waiting ^ truth.book.waiting)]
+        found = quarantined + [f"I1: {one} should wait, or does" for one in sorted(waiting ^ truth.book.waiting)]
         items = await self.driver.items("/v1/quarantine", outcome="conflict")
         items += await self.driver.items("/v1/data-quality", kind="conflict")
         conflicts = {(i["object_id"], i["source"], i["id"]) for i in items}

@@ -21,13 +21,19 @@ Outcome = Literal["ok", "failed", "unknown"]
 Event = dict[str, Any]
 
 
+FAULTY = "faulty-"
+"""How the ids of those events begin that must be kept in quarantine."""
+
+
 @dataclass
 class Client:
-    """Sends batches one after the other, each until it is answered for good; the order sent is that of ``sent``."""
+    """Sends batches one after the other, each until it is answered for good; the order sent is that of ``sent``, and
+    what nothing may follow from is in ``faulty``."""
 
     driver: Driver
     path: Path
     sent: list[Event] = field(default_factory=list)
+    faulty: list[Event] = field(default_factory=list)
     answered: list[dict[str, Any]] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
 
@@ -39,7 +45,8 @@ class Client:
 
     async def send(self, batch: Sequence[Event]) -> None:
         """Send one batch until it is answered; what is unknown is sent again."""
-        self.sent += batch
+        self.sent += [event for event in batch if not event["id"].startswith(FAULTY)]
+        self.faulty += [event for event in batch if event["id"].startswith(FAULTY)]
         self._write({"sending": [event["id"] for event in batch]})
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while (outcome := await self._attempt(batch)) == "unknown":

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.faults.checker import Checker
 from tests.faults.cluster import Cluster, opened
-from tests.faults.journal import Client, Event
+from tests.faults.journal import FAULTY, Client, Event
 from tests.faults.watch import watching
 from tests.journeys.driver import Driver
 from tests.oracle import synthetic
@@ -58,12 +58,14 @@ _numbers = itertools.count(1)
 
 
 def cut(random: Random, events: list[Event]) -> list[list[Event]]:
-    """Small batches, so that there is always something under way."""
-    batches, rest = [], events
+    """Small batches, so that there is always something under way; in each third one is an event that is faulty."""
+    batches, rest = list[list[Event]](), events
     while rest:
         size = random.randint(*BATCH_EVENTS)
         batches.append(rest[:size])
         rest = rest[size:]
+    for number, batch in enumerate(batches[::3]):
+        batch.insert(random.randint(0, len(batch)), order(f"{FAULTY}{number}", "-1"))
     return batches
 
 

@@ -103,7 +103,12 @@ def main(
         print(in_loop(errands[command](settings)))
     else:
         loop = None if command == "api" else command
-        return in_loop(run(_opening(settings, schema, build, migrations), settings.port, loop, settings.drain_seconds))
+        opening = _opening(settings, schema, build, migrations)
+        try:
+            return in_loop(run(opening, settings.port, loop, settings.drain_seconds))
+        except SettingsInvalid as error:
+            print(error, file=sys.stderr)
+            return 2
     return 0
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from chassis.bus import Record
 from chassis.db import Connection, Database
+from chassis.settings import SettingsInvalid
 from services.kpi.domain.exchange import converted, places
 from services.kpi.domain.rates import Rate
 from services.kpi.domain.sight import Sight
@@ -21,6 +22,7 @@ from services.kpi.handlers.define import begin
 from services.kpi.handlers.exchange import restate
 from services.kpi.handlers.read_quality import read_quality
 from services.kpi.handlers.set_rates import set_rates
+from services.kpi.store import definitions
 from tests.kpi.test_objects import said, stands
 from tests.kpi.test_verify import failed, kept_read
 
@@ -177,4 +179,6 @@ async def test_what_is_converted_depends_on_the_currency_that_the_company_report
         await apply_events(conn, [record(ORDER), record(other)], zone)
         found = await conn.fetch("select object_id, sum(amount) as money from order_fact group by 1 order by 1")
         assert [tuple(r) for r in found] == [("x", Decimal(100)), ("y", Decimal(45))]
-        await begin(conn, 1, "USD")
+        with pytest.raises(SettingsInvalid):
+            await begin(conn, 1, "USD")
+        await definitions.set_currency(conn, "USD")

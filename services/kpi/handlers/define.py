@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from chassis.db import Connection
+from chassis.settings import SettingsInvalid
 from services.kpi.domain.conditions import Fault
 from services.kpi.domain.definitions import BadDefinition, Definition, Published
 from services.kpi.domain.errors import InUse, VersionSettled
@@ -16,7 +17,7 @@ from services.kpi.domain.timeline import Timeline
 from services.kpi.handlers import backfill, versions
 from services.kpi.handlers.in_force import folded
 from services.kpi.handlers.in_force import in_force as in_force
-from services.kpi.store import definitions, directory, keys, making
+from services.kpi.store import definitions, directory, histories, keys, making
 
 DEFINITIONS_MAX = 500
 
@@ -140,8 +141,13 @@ async def publish_shipped(conn: Connection, shipped: Sequence[Mapping[str, Any]]
 
 
 async def begin(conn: Connection, fiscal_month: int, currency: str) -> None:
-    """Take what the installation is told at every start: when its fiscal year begins, and its reporting currency, which
-    stays for ever."""
+    """Take what the installation is told at every start: when its fiscal year begins, and its reporting currency.
+
+    Raises SettingsInvalid for another currency than the one that amounts are kept in already.
+    """
+    _, before = await definitions.installation(conn)
+    if before != currency and await histories.any_known(conn):
+        raise SettingsInvalid(f"CURRENCY: amounts are kept in {before} here, and cannot be made {currency} any more")
     await definitions.set_currency(conn, currency)
     await begin_fiscal_year(conn, fiscal_month)
 

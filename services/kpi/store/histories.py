@@ -56,6 +56,12 @@ class Repeated:
     received_at: dt.datetime
 
 
+async def any_known(conn: Connection) -> bool:
+    """Whether any object is known."""
+    found: bool = await conn.fetchval("select exists (select from object_history)")
+    return found
+
+
 async def claim(conn: Connection, contents: Mapping[Identity, bytes]) -> tuple[set[Identity], dict[Identity, bytes]]:
     """Take the identities that are free, each with its content.
 

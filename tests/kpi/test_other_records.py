@@ -19,7 +19,7 @@ from contracts.topics import CUSTOM_FIELDS
 from services.kpi.domain.errors import Malformed
 from services.kpi.handlers.apply_custom_fields import apply_custom_fields
 from services.kpi.handlers.apply_events import apply_events
-from services.kpi.store import custom_fields
+from services.kpi.handlers.in_force import in_force
 
 NOW = dt.datetime(2026, 3, 10, tzinfo=dt.UTC)
 _offsets = itertools.count()
@@ -42,7 +42,7 @@ async def test_the_newest_word_on_a_field_holds(clean: Database, batches: Sequen
         async with clean.transaction() as conn:
             await apply_custom_fields(conn, [told[n] for n in batch])
     async with clean.transaction() as conn:
-        assert await custom_fields.types(conn) == {"margin": "decimal", "since": "date"}
+        assert (await in_force(conn)).custom == {"margin": "decimal", "since": "date"}
         rows = [tuple(r) for r in await conn.fetch("select name, version, active from custom_field order by name")]
     assert rows == [("margin", 2, False), ("since", 1, True)]
 

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+import datetime as dt
+from typing import NamedTuple
 
 from chassis.db import Connection
-from services.kpi.domain.fact_kinds import FieldType
 from services.kpi.domain.meaning import Kept
 from services.kpi.domain.timeline import Timeline
-from services.kpi.store import custom_fields, definitions, making
+from services.kpi.store import decided, making
 
-_INSTALLATIONS_MAX = 8
+_KNOWN_MAX = 8
+_known: dict[decided.Fingerprint, Timeline] = {}
+"""What the last of them mean: one for each installation of a process, and what changed in it."""
+
+
+class Standing(NamedTuple):
+    """What holds when, and when the newest record that counts was appended to the log."""
+
+    known: Timeline
+    as_of: dt.datetime | None
+
+
+async def standing(conn: Connection) -> Standing:
+    """The same as in_force, and how far the log is read; both are asked for by one statement."""
+    fingerprint, as_of = await decided.fingerprint(conn)
+    return Standing(_known.get(fingerprint) or await _read(conn), as_of)
 
 
 async def in_force(conn: Connection) -> Timeline:
-    """Which version of every definition holds when. What they mean is worked out once, until one of them changes."""
-    custom = await custom_fields.types(conn)
-    fiscal_month, currency = await definitions.installation(conn)
-    return _read(await definitions.holding(conn), tuple(sorted(custom.items())), fiscal_month, currency)
+    """Which version of every definition holds when; read, and its meaning worked out, only when it changed."""
+    return (await standing(conn)).known
 
 
 async def folded(conn: Connection, known: Timeline) -> Kept:
@@ -31,10 +44,11 @@ async def folded(conn: Connection, known: Timeline) -> Kept:
     return known.kept.beside(known.to_make.made_until(reached, await making.counted(conn)))
 
 
-@lru_cache(maxsize=_INSTALLATIONS_MAX)
-def _read(
-    rows: tuple[definitions.Row, ...], custom: tuple[tuple[str, FieldType], ...], fiscal_month: int, currency: str
-) -> Timeline:
-    found = [definitions.published(row) for row in rows]
-    holding, queue = (tuple(v for v in found if (v.status == "published") == holds) for holds in (True, False))
-    return Timeline(holding, queue, dict(custom), fiscal_month, currency)
+async def _read(conn: Connection) -> Timeline:
+    """It may be newer than the fingerprint that was looked for, as another transaction may have decided since."""
+    found = await decided.read(conn)
+    holding, queue = (tuple(v for v in found.versions if (v.status == "published") == holds) for holds in (True, False))
+    if len(_known) >= _KNOWN_MAX:
+        del _known[next(iter(_known))]
+    timeline = Timeline(holding, queue, found.custom, found.fiscal_month, found.currency)
+    return _known.setdefault(found.fingerprint, timeline)

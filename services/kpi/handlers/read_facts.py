@@ -14,7 +14,7 @@ from services.kpi.domain.fact_kinds import FactKind
 from services.kpi.domain.periods import Window
 from services.kpi.domain.sight import Sight
 from services.kpi.domain.values import leaves
-from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.in_force import standing
 from services.kpi.handlers.read_values import Question, asked_term, meanings
 from services.kpi.store import measures, values
 from services.kpi.store.measures import Behind as Behind
@@ -46,7 +46,7 @@ async def read_facts(
     ``after``: day, object and entry of the last one seen. Raises KpiNotFound, SubjectNotFound, BadDefinition for a
     condition that fits no fact, and BadQuestion for a part that the value has not.
     """
-    known = await in_force(conn)
+    known, read_until = await standing(conn)
     (subject,), (window,) = asked.subjects or (), asked.windows
     (meant,) = meanings(known, key, [window])
     if not await values.subjects(conn, asked.kind, sight, [subject], "", 1):
@@ -60,5 +60,4 @@ async def read_facts(
     measure, over = parts[name]
     cell = Cell(measure, subject, over.cut(asked.as_of))
     found = await measures.facts_behind(conn, Asked(asked.kind, sight), cell, known.kept, after, limit)
-    as_of = await values.as_of(conn)
-    return Drill(meant.published, as_of, name, list(parts), measure.fields.kind, cell.window, found)
+    return Drill(meant.published, read_until, name, list(parts), measure.fields.kind, cell.window, found)

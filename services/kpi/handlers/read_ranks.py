@@ -25,7 +25,7 @@ from services.kpi.domain.sight import Sight
 from services.kpi.domain.timeline import Timeline
 from services.kpi.domain.timing import Timing, windows
 from services.kpi.handlers.compute import Answer
-from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.in_force import in_force, standing
 from services.kpi.handlers.read_attainment import measured
 from services.kpi.handlers.read_values import Question, compared, meanings
 from services.kpi.store import directory, values
@@ -62,7 +62,7 @@ async def read_ranks(
     A subject without a fact in the period is left out, unless it has the target that is asked about. Raises CannotWork
     for a board that no longer works, BadQuestion, BadPeriod, TooManySubjects.
     """
-    known = await in_force(conn)
+    known, read_until = await standing(conn)
     board = saved.body
     _check(board, known, saved.sight)
     window = _window(board, period, until, known.fiscal_month)
@@ -79,7 +79,7 @@ async def read_ranks(
     published = meant.published
     standings = await _standings(conn, board, published, window, answers, currency)
     ranks = ranked(standings, published.definition.direction)
-    return Ranks(published, window, await values.as_of(conn), ranks, [s for s in standings if s.score is None])
+    return Ranks(published, window, read_until, ranks, [s for s in standings if s.score is None])
 
 
 def _check(board: Leaderboard, known: Timeline, sight: Sight) -> None:

@@ -25,7 +25,7 @@ from services.kpi.domain.sight import ALL, Sight
 from services.kpi.domain.timeline import Timeline
 from services.kpi.handlers import versions
 from services.kpi.handlers.compute import Answer, Pair, compute, compute_grouped
-from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.in_force import standing
 from services.kpi.store import quality, values
 
 SECONDS_MAX = 10
@@ -98,7 +98,7 @@ async def read_values(
     TooSlow, as nothing may be kept of it). Without asked-for subjects, those without a fact in any of the windows are
     left out.
     """
-    known = await in_force(conn)
+    known, read_until = await standing(conn)
     instead = (await versions.one(conn, key, version)).published if version is not None else None
     meant = meanings(known, key, asked.windows, instead)
     subjects, next_cursor = await subjects_in_sight(conn, asked, sight, after, limit)
@@ -110,7 +110,7 @@ async def read_values(
     complete = await _completeness(conn, [m.term for m in meant], asked, sight) if asked.completeness else None
     measured_by = {window: m.published for m in meant for window in m.windows}
     last = measured_by[asked.windows[-1]]
-    return Page(last, measured_by, await values.as_of(conn), shown, next_cursor, complete)
+    return Page(last, measured_by, read_until, shown, next_cursor, complete)
 
 
 def meanings(known: Timeline, key: str, windows: Sequence[Window], instead: Published | None = None) -> list[Meant]:

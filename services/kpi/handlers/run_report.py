@@ -17,7 +17,7 @@ from services.kpi.domain.sight import Sight
 from services.kpi.domain.timeline import Timeline
 from services.kpi.domain.timing import windows
 from services.kpi.handlers.compute import Answer, Pair
-from services.kpi.handlers.in_force import in_force
+from services.kpi.handlers.in_force import in_force, standing
 from services.kpi.handlers.read_values import Question, compared, meanings
 from services.kpi.store import values
 from services.kpi.store.measures import Group
@@ -77,13 +77,13 @@ async def run(conn: Connection, report: Report, sight: Sight, until: dt.date) ->
     The transaction must stay open, and keep its snapshot, until the pages are read. Raises CannotWork for what no
     longer works (KPIs change); TooManyLines, also while the pages are read.
     """
-    known = await in_force(conn)
+    known, read_until = await standing(conn)
     _check(report, known, until)
     over = windows(report, until, known.fiscal_month)
     measured_by = {w: [known.of(w).version_of(key).version for key in report.kpis] for w in over}
     published = [known.of(over[-1]).version_of(key) for key in report.kpis]
     pages = _pages(conn, known, report, over, sight, until)
-    return Result(report, published, measured_by, until, await values.as_of(conn), pages)
+    return Result(report, published, measured_by, until, read_until, pages)
 
 
 def _check(report: Report, known: Timeline, today: dt.date) -> None:

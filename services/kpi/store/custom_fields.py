@@ -5,12 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chassis.db import Connection, columns
-from contracts.custom_fields import CustomField, FieldType
-
-
-async def types(conn: Connection) -> dict[str, FieldType]:
-    """The type of every name that was ever declared: values sent under it stay what they are."""
-    return {row["name"]: row["type"] for row in await conn.fetch("select name, type from custom_field")}
+from contracts.custom_fields import CustomField
 
 
 async def save(conn: Connection, fields: Sequence[CustomField]) -> None:

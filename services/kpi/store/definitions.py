@@ -13,7 +13,7 @@ from services.kpi.domain.fact_kinds import FieldType
 
 
 class Row(NamedTuple):
-    """A published version as it is stored, so that rows can be compared without being read."""
+    """A published version as it is stored."""
 
     key: str
     version: int
@@ -46,18 +46,12 @@ def published(row: Row) -> Published:
     )
 
 
-_ROWS = (
-    "select key, version, body::text as body, published_at, published_by, custom::text as custom, valid_from, status,"
-    " ticket, switched_at from definition"
+COLUMNS = (
+    "key, version, body::text as body, published_at, published_by, custom::text as custom, valid_from, status, ticket,"
+    " switched_at"
 )
-
-
-async def holding(conn: Connection) -> tuple[Row, ...]:
-    """The versions that hold on some day, or wait to, in the order in which they were published."""
-    rows = await conn.fetch(
-        f"{_ROWS} where status in ('published', 'building', 'waiting') order by ticket, key, version"
-    )
-    return tuple(Row(*r.values()) for r in rows)
+"""Those of a Row."""
+_ROWS = f"select {COLUMNS} from definition"
 
 
 async def versions(conn: Connection, key: str, before: int | None = None, limit: int | None = None) -> list[Published]:

@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 from typing import Any, NamedTuple
 
 import msgspec
@@ -135,10 +136,9 @@ async def _from_slices(conn: Connection, kind: str, parts: Sequence[_Part]) -> N
     said = [(p.measure.id, dt.date.min if p.measure.until else p.window.start, p.window.end) for p in parts]
     await _fill(
         conn,
-        "select c.n, sum(s.value) as value, sum(s.facts)::bigint as facts"
-        " from unnest($1::text::text[], $2::text::text[], $3::text::date[], $4::text::date[]) with ordinality"
-        " as c(subject, measure_id, since, until, n) join slice s on s.measure_id = c.measure_id and s.kind = $5"
-        " and s.subject = c.subject and s.day >= c.since and s.day < c.until group by 1",
+        "sum(s.value) as value",
+        {"measure_id": "text", "since": "date", "until": "date"},
+        "slice s on s.measure_id = c.measure_id",
         parts,
         said,
         kind,
@@ -155,11 +155,9 @@ async def _from_keys(conn: Connection, kind: str, parts: Sequence[_Part]) -> Non
     ]
     await _fill(
         conn,
-        f"select c.n, sum(case c.grain {entered} end)::numeric as value, sum(s.facts)::bigint as facts"
-        " from unnest($1::text::text[], $2::text::text[], $3::text::int[], $4::text::date[], $5::text::date[],"
-        " $6::text::text[]) with ordinality as c(subject, set_id, at_least, since, until, grain, n)"
-        " join key_slice s on s.set_id = c.set_id and s.at_least = c.at_least and s.kind = $7"
-        " and s.subject = c.subject and s.day >= c.since and s.day < c.until group by 1",
+        f"sum(case c.grain {entered} end)::numeric as value",
+        {"set_id": "text", "at_least": "int", "since": "date", "until": "date", "grain": "text"},
+        "key_slice s on s.set_id = c.set_id and s.at_least = c.at_least",
         parts,
         said,
         kind,
@@ -167,16 +165,48 @@ async def _from_keys(conn: Connection, kind: str, parts: Sequence[_Part]) -> Non
 
 
 async def _fill(
-    conn: Connection, query: str, parts: Sequence[_Part], said: Sequence[tuple[Any, ...]], kind: str
+    conn: Connection,
+    value: str,
+    types: Mapping[str, str],
+    days: str,
+    parts: Sequence[_Part],
+    said: Sequence[tuple[Any, ...]],
+    kind: str,
 ) -> None:
-    """A row of the query's arrays for each subject of each part: the subject, then what is ``said`` of the part."""
+    """The value of each subject of each part over its ``days``. ``said`` of each part: what cells ``c`` have besides
+    their subject, of these ``types``."""
     cells = [(subject, what, p.numbers) for p, what in zip(parts, said, strict=True) for subject in p.subjects]
     if not cells:
         return
-    rows = await conn.fetch(query, *literals([(c[0], *c[1]) for c in cells], 1 + len(said[0])), kind)
-    for n, value, facts in rows:
+    told = [(subject, *what) for subject, what, _ in cells]
+    types = {"subject": "text", **types}
+    few = len(cells) <= _FEW
+    rows = await conn.fetch(
+        f"select c.n, {value}, sum(s.facts)::bigint as facts from {_listed(types, len(cells)) if few else _many(types)}"
+        f" join {days} and s.kind = $1 and s.subject = c.subject and s.day >= c.since and s.day < c.until group by 1",
+        kind,
+        *(chain.from_iterable(told) if few else literals(told, len(types))),
+    )
+    for n, number, facts in rows:
         subject, _, numbers = cells[n - 1]
-        numbers[subject] = Number(value, facts)
+        numbers[subject] = Number(number, facts)
+
+
+_FEW = 16
+
+
+def _listed(types: Mapping[str, str], count: int) -> str:
+    """Cells in a list of their own, whose plan PostgreSQL keeps: one that depends on the length of arrays it makes anew
+    each time, which takes it longer than a few cells' numbers."""
+    numbers = iter(range(2, 2 + count * len(types)))
+    rows = (", ".join(f"${next(numbers)}::{type_}" for type_ in types.values()) for _ in range(count))
+    listed = ", ".join(f"({n}, {row})" for n, row in enumerate(rows, 1))
+    return f"(values {listed}) as c(n, {', '.join(types)})"
+
+
+def _many(types: Mapping[str, str]) -> str:
+    arrays = ", ".join(f"${n}::text::{type_}[]" for n, type_ in enumerate(types.values(), 2))
+    return f"unnest({arrays}) with ordinality as c({', '.join(types)}, n)"
 
 
 async def _measured(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from chassis import app as chassis_app
-from services.kpi.routes import ERROR_STATUS, router
+from services.kpi.routes import ERROR_STATUS, ROUTERS
 from services.kpi.routes.asking import Deps
 
 
@@ -25,5 +25,6 @@ def create_app(deps: Deps) -> FastAPI:
         error_status=ERROR_STATUS,
     )
     app.state.deps = deps
-    app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router)
     return app

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from pydantic import Field
 
+from chassis.query_route import QueryRoute
 from chassis.tokens import Caller, requires
 from services.kpi.domain.definitions import Compare
 from services.kpi.domain.narrowing import FILTER_BYTES_MAX, GROUP_FIELDS_MAX, read_filter
@@ -17,7 +18,7 @@ from services.kpi.handlers.read_values import Question
 from services.kpi.routes.asking import counted, deps_of, sight_of
 from services.kpi.routes.windows import WindowsQuery, change_shown, value_item, windows_of
 
-router = APIRouter()
+router = APIRouter(route_class=QueryRoute)
 CELLS_MAX, VERSION_CELLS_MAX = 20_000, 2_000
 """Values in one page; of a version that is asked for most are read from facts."""
 GROUP_BY = "fields of the KPI's facts to split each value up by, such as `attributes.channel` or `product`"

@@ -59,6 +59,8 @@ class Behind:
     fields: Mapping[str, Any]
 
 
+FEW_CELLS = 16
+"""Of so many or fewer each is asked for by itself."""
 Numbers = Mapping[Column, Mapping[str, Number]]
 """Numbers by subject; of nothing there may be none."""
 Group = tuple[str | None, ...]
@@ -134,79 +136,82 @@ class _Part(NamedTuple):
 async def _from_slices(conn: Connection, kind: str, parts: Sequence[_Part]) -> None:
     """A stock's slices are what went in less what went out, since ever."""
     said = [(p.measure.id, dt.date.min if p.measure.until else p.window.start, p.window.end) for p in parts]
-    await _fill(
-        conn,
-        "sum(s.value) as value",
-        {"measure_id": "text", "since": "date", "until": "date"},
-        "slice s on s.measure_id = c.measure_id",
-        parts,
-        said,
-        kind,
-    )
+    await _fill(conn, "slice", "sum(s.value)", _SLICE_CELL, parts, said, kind)
 
 
 async def _from_keys(conn: Connection, kind: str, parts: Sequence[_Part]) -> None:
     """The keys that entered the window's period on its days until the as-of day."""
-    entered = " ".join(f"when '{grain}' then s.{name}" for grain, name in ENTERED.items())
     said = [
         (k.id, p.measure.at_least, p.window.start, p.window.end, p.window.grain or "day")
         for p in parts
         if (k := p.measure.key_set)
     ]
-    await _fill(
-        conn,
-        f"sum(case c.grain {entered} end)::numeric as value",
-        {"set_id": "text", "at_least": "int", "since": "date", "until": "date", "grain": "text"},
-        "key_slice s on s.set_id = c.set_id and s.at_least = c.at_least",
-        parts,
-        said,
-        kind,
-    )
+    await _fill(conn, "key_slice", f"sum(case c.grain {_ENTERED} end)::numeric", _KEYS_CELL, parts, said, kind)
+
+
+_SLICE_CELL = {"subject": "text", "measure_id": "text", "since": "date", "until": "date"}
+_KEYS_CELL = {
+    "subject": "text",
+    "set_id": "text",
+    "at_least": "int",
+    "since": "date",
+    "until": "date",
+    "grain": "text",
+}
+_ENTERED = " ".join(f"when '{grain}' then s.{name}" for grain, name in ENTERED.items())
 
 
 async def _fill(
     conn: Connection,
+    table: str,
     value: str,
     types: Mapping[str, str],
-    days: str,
     parts: Sequence[_Part],
     said: Sequence[tuple[Any, ...]],
     kind: str,
 ) -> None:
-    """The value of each subject of each part over its ``days``. ``said`` of each part: what cells ``c`` have besides
-    their subject, of these ``types``."""
+    """The ``value`` of each subject of each part over the days ``s`` of a table. ``said`` of each part: what its cells
+    ``c`` have besides their subject, of these ``types``; what is not a range of days, the table has as well."""
     cells = [(subject, what, p.numbers) for p, what in zip(parts, said, strict=True) for subject in p.subjects]
     if not cells:
         return
     told = [(subject, *what) for subject, what, _ in cells]
-    types = {"subject": "text", **types}
-    few = len(cells) <= _FEW
-    rows = await conn.fetch(
-        f"select c.n, {value}, sum(s.facts)::bigint as facts from {_listed(types, len(cells)) if few else _many(types)}"
-        f" join {days} and s.kind = $1 and s.subject = c.subject and s.day >= c.since and s.day < c.until group by 1",
-        kind,
-        *(chain.from_iterable(told) if few else literals(told, len(types))),
-    )
+    if len(cells) <= FEW_CELLS:
+        query = _of_few(table, value, types, len(cells))
+        rows = await conn.fetch(query, kind, *chain.from_iterable(told))
+    else:
+        rows = await conn.fetch(_of_many(table, value, types), kind, *literals(told, len(types)))
     for n, number, facts in rows:
         subject, _, numbers = cells[n - 1]
         numbers[subject] = Number(number, facts)
 
 
-_FEW = 16
-
-
-def _listed(types: Mapping[str, str], count: int) -> str:
-    """Cells in a list of their own, whose plan PostgreSQL keeps: one that depends on the length of arrays it makes anew
-    each time, which takes it longer than a few cells' numbers."""
+def _of_few(table: str, value: str, types: Mapping[str, str], count: int) -> str:
+    """Each cell is looked up by itself, by a plan that PostgreSQL makes once. Of arrays it would make one for each
+    statement, as it depends on their length: that takes it longer than to find the numbers of a few cells."""
     numbers = iter(range(2, 2 + count * len(types)))
     rows = (", ".join(f"${next(numbers)}::{type_}" for type_ in types.values()) for _ in range(count))
     listed = ", ".join(f"({n}, {row})" for n, row in enumerate(rows, 1))
-    return f"(values {listed}) as c(n, {', '.join(types)})"
+    return (
+        f"select c.n, v.* from (values {listed}) as c(n, {', '.join(types)}) cross join lateral"
+        f" (select {value} as value, sum(s.facts)::bigint as facts from {table} s where {_DAYS}{_same(types)}) v"
+        " where v.facts is not null"
+    )
 
 
-def _many(types: Mapping[str, str]) -> str:
+def _of_many(table: str, value: str, types: Mapping[str, str]) -> str:
     arrays = ", ".join(f"${n}::text::{type_}[]" for n, type_ in enumerate(types.values(), 2))
-    return f"unnest({arrays}) with ordinality as c({', '.join(types)}, n)"
+    return (
+        f"select c.n, {value} as value, sum(s.facts)::bigint as facts from unnest({arrays}) with ordinality"
+        f" as c({', '.join(types)}, n) join {table} s on {_DAYS}{_same(types)} group by 1"
+    )
+
+
+_DAYS = "s.kind = $1 and s.day >= c.since and s.day < c.until"
+
+
+def _same(types: Mapping[str, str]) -> str:
+    return "".join(f" and s.{name} = c.{name}" for name in types if name not in ("since", "until", "grain"))
 
 
 async def _measured(

@@ -64,7 +64,8 @@ class KafkaBus:
         check_size(records)
         _check_headers(records)
         count = len(await self._clients.partitions(topic))
-        return await self._appender.append(topic, [(partition_of(r.key, count), r) for r in records])
+        places = {key: partition_of(key, count) for key in {r.key for r in records}}
+        return await self._appender.append(topic, [(places[r.key], r) for r in records])
 
     async def ends(self, topic: str) -> Positions:
         return await self._clients.ends(await self._clients.partitions(topic))

@@ -101,5 +101,6 @@ class Relay:
             for topic, records in by_topic.items():
                 with sending(topic, len(records), causes_of(records)):
                     await self.bus.append(topic, records)
-            await conn.execute("delete from outbox where id = any($1::bigint[])", [r["id"] for r in rows])
+            if rows:
+                await conn.execute("delete from outbox where id = any($1::bigint[])", [r["id"] for r in rows])
         return len(rows)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from chassis import inbox
 from chassis.bus import Record
 from chassis.db import Connection, Database
 from services.kpi.domain.measures import Measure
 from services.kpi.handlers.apply_events import apply_events
 from services.kpi.handlers.in_force import in_force
-from services.kpi.store import slots, verification
+from services.kpi.store import marks, slots, verification
 
 
 async def test_two_that_write_at_once_have_a_slot_each(
@@ -53,3 +55,19 @@ async def test_a_slot_is_free_again_when_its_transaction_ends(clean: Database) -
     for _ in range(2):
         async with clean.transaction() as one, clean.transaction() as other:
             assert [await slots.take(one), await slots.take(one), await slots.take(other)] == [0, 0, 1]
+
+
+async def test_whether_events_are_being_counted_is_seen_until_their_batch_commits(
+    clean: Database, record: Callable[..., Record], event: Callable[..., dict[str, Any]]
+) -> None:
+    one = record(event("placed", "1", "2026-02-01T12:00:00Z", order_id="a"))
+    batch = [dataclasses.replace(one, offset=0)]
+    async with clean.connection() as looking:
+        for _ in range(2):
+            assert not await marks.counting(looking)
+            async with clean.transaction() as conn:
+                await inbox.advance(conn, {one.partition: 1}, batch)
+                assert await marks.counting(looking) is (
+                    batch[0].offset > 0
+                )  # a position's very first batch is not seen
+            batch = [dataclasses.replace(one, offset=1)]

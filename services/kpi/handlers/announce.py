@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from chassis import progress, telemetry
@@ -52,18 +53,27 @@ class Announcer:
     database: Database
     clock: Clock
     zone: ZoneInfo
+    _rests_until: float = field(default=-math.inf, init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; survives a database that is down."""
         await take_turns("announcer", stop, lambda: self._round_and_rest(stop), RETRY_SECONDS)
 
     async def _round_and_rest(self, stop: asyncio.Event) -> float:
-        """How long to rest: what took long is told less often, so that events can be counted meanwhile."""
+        """How long to wait before the next look. What took long is told less often while events are being counted, as
+        both want the same processors; a backlog's end is told at once."""
         began = self.clock.monotonic()
+        if began < self._rests_until and await self._counting():
+            return LOOK_SECONDS
         if not await self.round(stop):
             return LOOK_SECONDS
-        took = self.clock.monotonic() - began
-        return max(took, ROUND_SECONDS - took)
+        now = self.clock.monotonic()
+        self._rests_until = now + (now - began)
+        return max(LOOK_SECONDS, began + ROUND_SECONDS - now)
+
+    async def _counting(self) -> bool:
+        async with self.database.connection() as conn:
+            return await marks.counting(conn)
 
     async def round(self, stop: asyncio.Event | None = None) -> int:
         """Announce what the marks of this moment changed, all of a subject's at once; returns how many places they

@@ -37,6 +37,14 @@ async def lock(conn: Connection) -> None:
     await conn.execute(f"select pg_advisory_xact_lock({_LOCK})")
 
 
+async def counting(conn: Connection) -> bool:
+    """Whether some reader is in the middle of a batch: it holds its positions from the batch's begin to its commit."""
+    found: bool = await conn.fetchval(
+        "select (select count(*) from position) > (select count(*) from (select from position for share skip locked) p)"
+    )
+    return found
+
+
 async def waiting(conn: Connection, limit: int) -> list[list[int]]:
     """The ids of the oldest marks, those of one subject together."""
     rows = await conn.fetch(

@@ -10,8 +10,9 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+from msgspec import Struct
 
 from chassis.murmur import murmur2
 from contracts.topics import Topic
@@ -50,8 +51,7 @@ class At(NamedTuple):
     offset: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(Struct, frozen=True, gc=False):
     """A record to append. Headers are ordered pairs, as in Kafka."""
 
     key: bytes
@@ -59,8 +59,7 @@ class Outgoing:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True, gc=False):
     """A record that was read; ``appended_at`` is the log's own clock, in UTC.
 
     ``gap``: how many offsets right before it hold nothing (compaction took them): a reader that stands at

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from msgspec import Struct
 from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
 
@@ -38,8 +39,7 @@ class OutboxColumns(SQLModel):
     traceparent: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Announcement:
+class Announcement(Struct, frozen=True, gc=False):
     """A record for a topic; ``value`` is a CloudEvent in structured mode (contracts.envelope.encode)."""
 
     topic: str

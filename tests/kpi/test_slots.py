@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from chassis import inbox
 from chassis.bus import Record
@@ -61,7 +62,7 @@ async def test_whether_events_are_being_counted_is_seen_until_their_batch_commit
     clean: Database, record: Callable[..., Record], event: Callable[..., dict[str, Any]]
 ) -> None:
     one = record(event("placed", "1", "2026-02-01T12:00:00Z", order_id="a"))
-    batch = [dataclasses.replace(one, offset=0)]
+    batch = [msgspec.structs.replace(one, offset=0)]
     async with clean.connection() as looking:
         for _ in range(2):
             assert not await marks.counting(looking)
@@ -70,4 +71,4 @@ async def test_whether_events_are_being_counted_is_seen_until_their_batch_commit
                 assert await marks.counting(looking) is (
                     batch[0].offset > 0
                 )  # a position's very first batch is not seen
-            batch = [dataclasses.replace(one, offset=1)]
+            batch = [msgspec.structs.replace(one, offset=1)]

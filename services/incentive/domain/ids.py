@@ -7,10 +7,12 @@ import json
 import re
 from collections.abc import Sequence
 
+_write = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
 
 def derived(kind: str, *parts: str | int | None) -> str:
     """32 hex digits that only these parts give."""
-    text = json.dumps([kind, *parts], ensure_ascii=False, separators=(",", ":"))
+    text = _write([kind, *parts])
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import lru_cache
 
 from contracts.currencies import MINOR_DIGITS
 
@@ -16,23 +17,30 @@ def exponent_of(currency: str) -> int:
 
 def show(value: Fraction) -> str:
     """Exactly, as text that ``Fraction`` reads: a plain decimal where there is one, else ``numerator/denominator``."""
+    numerator, denominator = value.as_integer_ratio()
+    places = _places(denominator)
+    if places is None:
+        return f"{numerator}/{denominator}"
+    return _point(numerator * 10**places // denominator, places)
+
+
+@lru_cache(maxsize=1024)
+def _places(denominator: int) -> int | None:
+    """How many decimal places a fraction in lowest terms with this denominator takes; None: no number of them."""
     twos = fives = 0
-    rest = value.denominator
+    rest = denominator
     while rest % 2 == 0:
         rest, twos = rest // 2, twos + 1
     while rest % 5 == 0:
         rest, fives = rest // 5, fives + 1
-    if rest != 1:
-        return f"{value.numerator}/{value.denominator}"
-    places = max(twos, fives)
-    return _point(value.numerator * 10**places // value.denominator, places)
+    return max(twos, fives) if rest == 1 else None
 
 
 def round_minor(value: Fraction, exponent: int) -> int:
     """To whole minor units, half away from zero."""
-    scaled = abs(value) * 10**exponent
-    minor: int = (2 * scaled.numerator + scaled.denominator) // (2 * scaled.denominator)
-    return minor if value >= 0 else -minor
+    numerator, denominator = value.as_integer_ratio()
+    minor: int = (2 * abs(numerator) * 10**exponent + denominator) // (2 * denominator)
+    return minor if numerator >= 0 else -minor
 
 
 def show_minor(minor: int, currency: str) -> str:

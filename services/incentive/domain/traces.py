@@ -141,14 +141,15 @@ def replay(trace: Trace) -> int:
         return round_minor(Fraction(given.award.amount), given.exponent) if reached else 0
     table, starts = [_band(shown) for shown in given.bands], [Fraction(start) for start in given.era_starts]
     step = earning(pieces(table, starts, after)) - (earning(pieces(table, starts, before)) if not given.first else 0)
-    return line_minor(Fraction(given.earned_before), step, given.exponent, given.round)
+    earned = Fraction(given.earned_before)
+    return line_minor(earned, earned + step, given.exponent, given.round)
 
 
-def line_minor(earned_before: Fraction, step: Fraction, exponent: int, how: Round) -> int:
+def line_minor(earned_before: Fraction, earned_after: Fraction, exponent: int, how: Round) -> int:
     """The rounding step: the difference of two rounded totals, or the rounded difference."""
     if how == "each_line":
-        return round_minor(step, exponent)
-    return round_minor(earned_before + step, exponent) - round_minor(earned_before, exponent)
+        return round_minor(earned_after - earned_before, exponent)
+    return round_minor(earned_after, exponent) - round_minor(earned_before, exponent)
 
 
 def show_credit(credit: Credit) -> CreditShown:

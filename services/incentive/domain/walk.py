@@ -7,9 +7,10 @@ Each credit is earned by the plan version of its own day; the measure runs throu
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from services.incentive.domain.bands import Band, earning, pieces
 from services.incentive.domain.component_reading import formulas_of
@@ -22,6 +23,7 @@ from services.incentive.domain.tables_of_bands import bands_for, value
 from services.incentive.domain.traces import (
     AwardShown,
     Given,
+    PieceShown,
     Trace,
     line_minor,
     show_band,
@@ -31,6 +33,9 @@ from services.incentive.domain.traces import (
     show_target,
 )
 from services.incentive.domain.windows import Days
+
+Valued = dict[str, Parameter | None]
+"""The payee parameters that hold on a day; None for one that the payee does not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,54 +88,83 @@ class Walk:
 def _walk_tables(walk: Walk, steps: Sequence[Step]) -> list[Line]:
     used = sorted({n for step in steps for f in formulas_of(step.component.rule) for n in names(f)} - {TARGET})
     found: list[Line] = []
-    measure, total = Fraction(0), Fraction(0)
-    eras: list[tuple[Fraction, dict[str, Parameter | None]]] = []
+    measure, total, before = Fraction(0), Fraction(0), _Way((), Fraction(0))
+    eras: list[tuple[Fraction, Valued]] = []
+    rule: _Rule | None = None
     for step in steps:
         valued = {name: walk.account.parameter(name, step.credit.day) for name in used}
         if not eras or eras[-1][1] != valued:
-            eras.append((measure, valued))
-        line, total = _table_line(walk, step, eras, measure, total, first=not found)
+            eras, rule = [*eras, (measure, valued)], None
+        if rule is None or rule.component is not step.component:
+            rule = _rule(walk, step, eras)
+            before = rule.way_to(measure) if found else before
         measure += step.credit.amount
-        found.append(line)
+        after = rule.way_to(measure)
+        earned = total + after.earning - before.earning
+        trace = _table_trace(step, rule, found[-1].trace if found else None, (before, after), (measure, total, earned))
+        found.append(_line(walk, step, trace.line, trace, (step.credit.order_id, step.credit.credit_id)))
+        total, before = earned, after
     return found
 
 
-def _table_line(
-    walk: Walk,
-    step: Step,
-    eras: Sequence[tuple[Fraction, dict[str, Parameter | None]]],
-    measure: Fraction,
-    total: Fraction,
-    *,
-    first: bool,
-) -> tuple[Line, Fraction]:
-    credit, component, exponent = step.credit, step.component, exponent_of(walk.currency)
-    target = walk.account.target(component.kpi, walk.window, walk.currency)
-    table, starts = _bands(component, target, [valued for _, valued in eras]), [start for start, _ in eras]
-    after = measure + credit.amount
-    walk_before = [] if first else pieces(table, starts, measure)
-    walk_after = pieces(table, starts, after)
-    gain = earning(walk_after) - earning(walk_before)
-    amount = line_minor(total, gain, exponent, component.round)
-    given = replace(
-        _given(walk, step, target, eras[-1][1], (measure, after), first=first),
-        earned_before=show(total),
-        era_starts=tuple(map(show, starts)),
-        bands=tuple(map(show_band, table)),
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """The pieces from 0 to a measure, and what they earn."""
+
+    pieces: tuple[PieceShown, ...]
+    earning: Fraction
+
+
+@dataclass(frozen=True, slots=True)
+class _Rule:
+    """What a component's credits earn by, and what of it every trace says; the same from credit to credit until a
+    version or a parameter changes."""
+
+    component: Component
+    bands: Sequence[Band]
+    starts: Sequence[Fraction]
+    given: Mapping[str, Any]
+
+    def way_to(self, measure: Fraction) -> _Way:
+        walked = pieces(self.bands, self.starts, measure)
+        return _Way(tuple(map(show_piece, walked)), earning(walked))
+
+
+def _rule(walk: Walk, step: Step, eras: Sequence[tuple[Fraction, Valued]]) -> _Rule:
+    target = walk.account.target(step.component.kpi, walk.window, walk.currency)
+    bands, starts = _bands(step.component, target, [valued for _, valued in eras]), [start for start, _ in eras]
+    shown = {"bands": tuple(map(show_band, bands)), "era_starts": tuple(map(show, starts))}
+    return _Rule(step.component, bands, starts, _common(walk, step, target, eras[-1][1]) | shown)
+
+
+def _table_trace(
+    step: Step, rule: _Rule, last: Trace | None, way: tuple[_Way, _Way], reached: tuple[Fraction, Fraction, Fraction]
+) -> Trace:
+    """``last``: of the credit before; ``way``: to there and to here; ``reached``: the measure with this credit, what is
+    earned without it, and with it."""
+    measure, total, earned = reached
+    exponent: int = rule.given["exponent"]
+    given = Given(
+        **rule.given,
+        credit=show_credit(step.credit),
+        causes=step.credit.causes,
+        first=last is None,
+        measure_before=last.given.measure_after if last else "0",
+        measure_after=show(measure),
+        earned_before=last.earned_after if last else "0",
     )
-    trace = Trace(
+    return Trace(
         given=given,
-        walk_before=tuple(map(show_piece, walk_before)),
-        walk_after=tuple(map(show_piece, walk_after)),
-        earned_after=show(total + gain),
-        rounded_before=round_minor(total, exponent),
-        rounded_after=round_minor(total + gain, exponent),
-        line=amount,
+        walk_before=way[0].pieces,
+        walk_after=way[1].pieces,
+        earned_after=show(earned),
+        rounded_before=last.rounded_after if last else 0,
+        rounded_after=round_minor(earned, exponent),
+        line=line_minor(total, earned, exponent, step.component.round),
     )
-    return _line(walk, step, amount, trace, (credit.order_id, credit.credit_id)), total + gain
 
 
-def _bands(component: Component, target: Target | None, eras: Sequence[dict[str, Parameter | None]]) -> list[Band]:
+def _bands(component: Component, target: Target | None, eras: Sequence[Valued]) -> list[Band]:
     """The component's bands; none where attainment has no target to be measured on."""
     assert isinstance(component.rule, Table)
     attained = component.kind == "attainment_commission"
@@ -140,7 +174,7 @@ def _bands(component: Component, target: Target | None, eras: Sequence[dict[str,
     return bands_for(component.rule, target.value if attained and target else Fraction(1), values)
 
 
-def _values(valued: dict[str, Parameter | None], target: Target | None) -> dict[str, Fraction]:
+def _values(valued: Valued, target: Target | None) -> dict[str, Fraction]:
     values = {name: found.value for name, found in valued.items() if found}
     return values | ({TARGET: target.value} if target else {})
 
@@ -167,39 +201,35 @@ def _award_line(walk: Walk, step: Step, award: Award, target: Target, before: Fr
     exact = value(award.amount, _values(valued, target))
     amount = round_minor(exact, exponent_of(walk.currency))
     shown = AwardShown(show(exact), show(award.at), show(award.at * target.value), award.on_reversal)
-    given = replace(_given(walk, step, target, valued, (before, after), first=before == 0), award=shown)
+    given = Given(
+        **_common(walk, step, target, valued),
+        credit=show_credit(step.credit),
+        causes=step.credit.causes,
+        first=before == 0,
+        measure_before=show(before),
+        measure_after=show(after),
+        award=shown,
+    )
     trace = Trace(given, (), (), show(exact), 0, amount, amount)
     return _line(walk, step, amount, trace, ())
 
 
-def _given(
-    walk: Walk,
-    step: Step,
-    target: Target | None,
-    valued: dict[str, Parameter | None],
-    measure: tuple[Fraction, Fraction],
-    *,
-    first: bool,
-) -> Given:
-    return Given(
-        kind=step.component.kind,
-        plan=walk.plan,
-        plan_version=step.plan_version,
-        component=walk.component,
-        payee_id=walk.account.payee.payee_id,
-        window_from=walk.window.since,
-        window_to=walk.window.until,
-        currency=walk.currency,
-        exponent=exponent_of(walk.currency),
-        round=step.component.round,
-        credit=show_credit(step.credit),
-        causes=step.credit.causes,
-        target=show_target(target),
-        parameters=tuple(show_parameter(name, found) for name, found in valued.items()),
-        first=first,
-        measure_before=show(measure[0]),
-        measure_after=show(measure[1]),
-    )
+def _common(walk: Walk, step: Step, target: Target | None, valued: Valued) -> dict[str, Any]:
+    """What a trace says that is not of one credit."""
+    return {
+        "kind": step.component.kind,
+        "plan": walk.plan,
+        "plan_version": step.plan_version,
+        "component": walk.component,
+        "payee_id": walk.account.payee.payee_id,
+        "window_from": walk.window.since,
+        "window_to": walk.window.until,
+        "currency": walk.currency,
+        "exponent": exponent_of(walk.currency),
+        "round": step.component.round,
+        "target": show_target(target),
+        "parameters": tuple(show_parameter(name, found) for name, found in valued.items()),
+    }
 
 
 def _line(walk: Walk, step: Step, amount: int, trace: Trace, credit: tuple[str, ...]) -> Line:

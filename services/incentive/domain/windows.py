@@ -6,6 +6,7 @@ import calendar
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from services.incentive.domain.plans import Windows
 
@@ -68,6 +69,7 @@ def _end(until: dt.date, months: int) -> dt.date:
     return _calendar(until - dt.timedelta(days=1), months).until
 
 
+@lru_cache(maxsize=4_096)
 def _calendar(day: dt.date, months: int) -> Days:
     first = (day.month - 1) // months * months + 1
     last = first + months - 1

@@ -117,8 +117,7 @@ class _Way:
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    """What a component's credits earn by, and what of it every trace says; the same from credit to credit until a
-    version or a parameter changes."""
+    """What credits earn by, and what of it every trace says; the same until a version or a parameter changes."""
 
     component: Component
     bands: Sequence[Band]
@@ -140,8 +139,7 @@ def _rule(walk: Walk, step: Step, eras: Sequence[tuple[Fraction, Valued]]) -> _R
 def _table_trace(
     step: Step, rule: _Rule, last: Trace | None, way: tuple[_Way, _Way], reached: tuple[Fraction, Fraction, Fraction]
 ) -> Trace:
-    """``last``: of the credit before; ``way``: to there and to here; ``reached``: the measure with this credit, what is
-    earned without it, and with it."""
+    """``last``: of the credit before; ``way``: to there and to here; ``reached``: the measure, earned before, after."""
     measure, total, earned = reached
     exponent: int = rule.given["exponent"]
     given = Given(

@@ -44,7 +44,7 @@ async def subjects(
             return []
         known = "select 'company' as subject" if kind == "company" else _TERRITORIES
     else:
-        known = "select distinct s.subject from span s where s.kind = $4"
+        known = 'select s.subject collate "C" as subject from span s where s.kind = $4'
         if sight.own is not None:
             known += " and s.kind = 'rep' and s.subject = $5"
         if sight.tree is not None:
@@ -54,6 +54,7 @@ async def subjects(
                 f" {BELOW} and m.subject = $5 and m.person_id = s.person_id"
                 " and m.valid_from < s.valid_to and s.valid_from < m.valid_to)"
             )
+        known += " group by 1"
     rows = await conn.fetch(
         f'select subject from ({known}) k where ($1::text[] is null or subject = any($1)) and subject collate "C" > $2'
         ' and ($4::text is not null or true) and ($5::text is null or true) order by subject collate "C" limit $3',

@@ -59,7 +59,7 @@ class Behind:
     fields: Mapping[str, Any]
 
 
-FEW_CELLS = 16
+FEW_CELLS = 64
 """Of so many or fewer each is asked for by itself."""
 Numbers = Mapping[Column, Mapping[str, Number]]
 """Numbers by subject; of nothing there may be none."""
@@ -175,10 +175,11 @@ async def _fill(
     cells = [(subject, what, p.numbers) for p, what in zip(parts, said, strict=True) for subject in p.subjects]
     if not cells:
         return
-    told = [(subject, *what) for subject, what, _ in cells]
+    told: list[tuple[Any, ...]] = [(subject, *what) for subject, what, _ in cells]
     if len(cells) <= FEW_CELLS:
-        query = _of_few(table, value, types, len(cells))
-        rows = await conn.fetch(query, kind, *chain.from_iterable(told))
+        room = 1 << (len(cells) - 1).bit_length()
+        told += [(None,) * len(types)] * (room - len(cells))  # what is nobody's has no number
+        rows = await conn.fetch(_of_few(table, value, types, room), kind, *chain.from_iterable(told))
     else:
         rows = await conn.fetch(_of_many(table, value, types), kind, *literals(told, len(types)))
     for n, number, facts in rows:
@@ -187,8 +188,9 @@ async def _fill(
 
 
 def _of_few(table: str, value: str, types: Mapping[str, str], count: int) -> str:
-    """Each cell is looked up by itself, by a plan that PostgreSQL makes once. Of arrays it would make one for each
-    statement, as it depends on their length: that takes it longer than to find the numbers of a few cells."""
+    """Each cell is looked up by itself, by a plan that PostgreSQL makes once for each ``count`` (a power of two). Of
+    arrays it would make one for each statement, as it depends on their length: that takes it longer than to find the
+    numbers of a few cells."""
     numbers = iter(range(2, 2 + count * len(types)))
     rows = (", ".join(f"${next(numbers)}::{type_}" for type_ in types.values()) for _ in range(count))
     listed = ", ".join(f"({n}, {row})" for n, row in enumerate(rows, 1))

@@ -42,8 +42,8 @@ SETTLING = {"incentive-relay": "relay"}
 SECONDS_MAX = 4 * 3_600.0
 LOOK_EVERY_SECONDS = 0.2
 SAY_EVERY_SECONDS = 15.0
-USUAL_PACE = 1_000
-"""Credits a second, as seen on two slow cores: to say beforehand what a run will take."""
+USUAL_PACE = 500
+"""Credits a second, as seen on two busy cores: to say beforehand what a run will take."""
 SUMS = 9
 TIMES = 5
 _RIGHT = """

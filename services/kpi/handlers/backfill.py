@@ -30,9 +30,10 @@ log = logging.getLogger(__name__)
 
 CHUNK_SECONDS = 0.5
 """What a chunk should take: a batch waits for no more than one of them."""
+CHUNK_FACTS, CHUNK_FACTS_MIN, CHUNK_FACTS_MAX = 2_000, 200, 50_000
+"""The first chunk's, and the bounds of the next ones; of key sets, days."""
 MARKED_FACTS = 2_000
-CHUNK_FACTS = 2_000
-CHUNK_FACTS_MIN, CHUNK_FACTS_MAX = 200, 50_000
+"""Facts whose days are marked in one step."""
 SMALL_FACTS = 5_000
 """Facts of a kind that a publication may touch to be made at once, within the request."""
 FORGET_ROWS = 20_000

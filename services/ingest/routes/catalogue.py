@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Response
+from fastapi import APIRouter, Depends, Response
 
+from chassis.request_headers import IfMatch
 from chassis.tokens import Caller, requires
 from services.ingest.domain.custom_fields import CustomField
 from services.ingest.handlers.catalogue import Catalogue, EventType
@@ -24,7 +25,6 @@ from services.ingest.routes.catalogue_shapes import (
 
 Reader = Annotated[Caller, Depends(requires("event_types.read"))]
 Writer = Annotated[Caller, Depends(requires("event_types.write"))]
-IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 if it has changed")]
 
 
 def router(policies: Policies, fields: CustomFields) -> APIRouter:

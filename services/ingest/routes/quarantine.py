@@ -9,10 +9,11 @@ from dataclasses import fields
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Body, Depends, Header, Query, Response
+from fastapi import APIRouter, Body, Depends, Query, Response
 from msgspec import Raw
 
 from chassis.problems import Fault, Problem, kebab
+from chassis.request_headers import IfMatch
 from chassis.tokens import Caller, requires
 from services.ingest.domain.edits import Change, Wanted
 from services.ingest.domain.entries import Edit, Entry
@@ -36,7 +37,6 @@ READ, WRITE, AUDIT = "quarantine.read", "quarantine.write", "audit.read"
 Reader = Annotated[Caller, Depends(requires(READ))]
 Writer = Annotated[Caller, Depends(requires(WRITE))]
 Auditor = Annotated[Caller, Depends(requires(AUDIT))]
-IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 if the entry has changed")]
 
 
 def router(quarantine: Quarantine, editing: Editing) -> APIRouter:

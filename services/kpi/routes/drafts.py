@@ -6,9 +6,10 @@ import datetime as dt
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict
 
+from chassis.request_headers import IdempotencyKey, IfMatch
 from chassis.tokens import Caller, requires
 from services.kpi.domain.definitions import Draft
 from services.kpi.domain.values import change
@@ -23,10 +24,6 @@ router = APIRouter()
 CELLS_MAX = 2_000
 """Values in one page of a preview: most are read from facts."""
 Definer = Annotated[Caller, Depends(requires("kpis.define"))]
-IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 if it has changed")]
-IdempotencyKey = Annotated[
-    str | None, Header(min_length=1, max_length=200, description="the same again is answered as the first time")
-]
 
 
 class Publication(BaseModel):

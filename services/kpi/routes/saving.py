@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi import Body as Sent
 
 from chassis.db import Connection
+from chassis.request_headers import IdempotencyKey, IfMatch
 from chassis.tokens import Caller, requires
 from services.kpi.domain.reports import read
 from services.kpi.domain.saved import Body, Saved
@@ -19,11 +20,8 @@ from services.kpi.handlers import saved
 from services.kpi.handlers.saved import Shelf
 from services.kpi.routes.asking import Deps, PageQuery, deps_of, sight_of
 
-IDEMPOTENCY = "the same request again, by this key, gives what it made the first time"
 Reader = Annotated[Caller, Depends(requires("kpis.read"))]
 Maker = Annotated[Caller, Depends(requires("reports.define"))]
-IfMatch = Annotated[str | None, Header(description="the ETag that was read; 412 if it has changed", max_length=100)]
-Once = Annotated[str | None, Header(alias="Idempotency-Key", description=IDEMPOTENCY, min_length=1, max_length=200)]
 Check = Callable[[Connection, Body, Sight, dt.date], Awaitable[None]]
 """Raises CannotWork for what is wrong with a body, by someone who sees so far, on this day."""
 
@@ -52,7 +50,9 @@ def saving(name: str, shelf: Callable[[Deps], Shelf[Body]], check: Check[Body], 
             return _told(await saved.one(conn, shelf(deps), id, reader), name)
 
     @router.post(path, summary=f"Save a {name}", status_code=201)
-    async def add(request: Request, caller: Maker, body: dict[str, Any] = sent, once: Once = None) -> Response:
+    async def add(
+        request: Request, caller: Maker, body: dict[str, Any] = sent, once: IdempotencyKey = None
+    ) -> Response:
         deps, sight = deps_of(request), sight_of(caller, "reports.define")
         new, now, id = read(body, shelf(deps).shape), deps.clock.now(), deps.clock.new_id()
         async with deps.database.transaction() as conn:

@@ -56,7 +56,7 @@ cluster-test: $(READY) ## Tell clusters the awkward histories of the journeys, a
 	@MERIT_REQUIRE_KAFKA=1 $(BIN)/pytest tests/cluster/generated_history.py
 
 references: $(READY) ## Compare every published figure of the seven data sets, the largest too (minutes; MERIT_DATA_SETS says where they are)
-	@MERIT_LARGE_SETS=1 $(BIN)/pytest tests/reference/test_sets.py
+	@MERIT_LARGE_SETS=1 $(BIN)/pytest tests/reference/test_sets.py tests/merit/mappings/test_online_retail.py
 
 faults: $(READY) ## Kill it at every point, 20 seeds each on both logs (hours); MERIT_FAULT_SEEDS, MERIT_FAULT_LOGS and MERIT_FAULT_TABLE (faults.tsv) change that
 	@$(BIN)/python tools/faults.py

@@ -7,7 +7,6 @@ The larger sets take minutes each, and are compared where MERIT_LARGE_SETS=1 is 
 from __future__ import annotations
 
 import csv
-import os
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -23,7 +22,7 @@ from merit.embedded import running
 from tests.conftest import NewDatabase
 from tests.journeys.driver import Driver, day, eventually
 from tests.journeys.importing import import_file
-from tests.merit.mappings.sets import DATA, path_of
+from tests.merit.mappings.sets import DATA, path_of, unless_large
 from tests.oracle import numbers, periods
 from tests.oracle.figures import different
 from tests.oracle.periods import Window
@@ -53,8 +52,7 @@ class Told:
 @pytest.fixture(scope="module", params=SETS)
 async def told(request: pytest.FixtureRequest, new_database: NewDatabase) -> AsyncIterator[Told]:
     name, page = request.param, said(request.param)
-    if name in LARGE and os.environ.get("MERIT_LARGE_SETS") != "1":
-        pytest.skip(f"{name} is large: MERIT_LARGE_SETS=1 or `make references` compares it")
+    unless_large(name, LARGE)
     path = path_of(name)
     dsn = await new_database()
     async with running(admin_dsn=dsn, zone="UTC", currency=page["currency"]) as started, Driver(started) as driver:

@@ -1,4 +1,7 @@
-"""The wholesaler: half a million lines of invoices in a Parquet file become orders and credit notes."""
+"""The wholesaler: half a million lines of invoices in a Parquet file become orders and credit notes.
+
+They take minutes, and are mapped and compared by ``make references``.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,19 @@ from operator import itemgetter
 import pytest
 import pytest_asyncio
 
-from tests.merit.mappings.sets import Mapped, Thing, expected, grouped, mapped, month, overall, ratio, reference, total
+from tests.merit.mappings.sets import (
+    Mapped,
+    Thing,
+    expected,
+    grouped,
+    mapped,
+    month,
+    overall,
+    ratio,
+    reference,
+    total,
+    unless_large,
+)
 
 ORDER, NOTE = "crm.order.placed.v1", "crm.credit_note.issued.v1"
 COLUMNS = ("lines", "invoices", "customers", "sales", "cancel_invoices", "cancelled_value")
@@ -24,6 +39,7 @@ def counted(event: Thing) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def retail() -> Mapped:
+    unless_large("online_retail", ["online_retail"])
     return await mapped("online_retail", counted)
 
 

@@ -114,7 +114,7 @@ MONEY_EVENTS = {
 }
 """The event types that tell how an order was paid for; they change nothing of its state."""
 _decoders: dict[str, Callable[[Raw], Any]] = {
-    name: msgspec.json.Decoder(trusted(type_)).decode for name, type_ in EVENTS.items()
+    name: msgspec.json.Decoder(type_).decode for name, type_ in EVENTS.items()
 }
 
 

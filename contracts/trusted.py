@@ -1,7 +1,7 @@
 """Types that read what was checked before: the same structs without the bounds and patterns that the door held them to.
 
-A pattern costs more than all the rest of reading an event. Readers behind the door, and of what they packed themselves,
-take the trusted type: a subclass of the struct, whose instances go wherever the struct goes.
+A pattern costs more than all the rest of reading. Who reads what it packed itself takes the trusted type: a subclass of
+the struct, whose instances go wherever the struct goes.
 """
 
 from __future__ import annotations

@@ -20,7 +20,6 @@ from contracts.kpi import VALUE_CHANGED, ValueChanged
 from contracts.quality import DoorCount
 from contracts.rates import RATES_SET, DatedRate, RateTable
 from contracts.topics import FX_RATES, KPI_VALUES
-from contracts.trusted import trusted
 from services.kpi.domain.errors import Malformed
 from services.kpi.domain.objects import OBJECT_KINDS, OF_EVENT
 from services.kpi.domain.objects.object_kind import ObjectKind
@@ -32,16 +31,14 @@ _custom_field = msgspec.json.Decoder(CustomField).decode
 _target = msgspec.json.Decoder(Target).decode
 _door_count = msgspec.json.Decoder(DoorCount).decode
 _data: dict[str, Callable[[Raw], Any]] = {
-    name: msgspec.json.Decoder(trusted(type_)).decode
-    for kind in OBJECT_KINDS.values()
-    for name, type_ in kind.events.items()
+    name: msgspec.json.Decoder(type_).decode for kind in OBJECT_KINDS.values() for name, type_ in kind.events.items()
 }
 
 
 def read_event(record: Record) -> tuple[ObjectKind[Any], Envelope, Any] | None:
     """An event of a CRM with the kind of object that it speaks of; None for a type that is not read here.
 
-    Raises Malformed: our door lets nothing of the kind in.
+    Raises Malformed: our door lets nothing of the kind in, but it may not be the only one who can write to the log.
     """
     try:
         event = envelope.decode(record.value)

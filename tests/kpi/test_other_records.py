@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,6 +60,17 @@ async def test_a_type_of_event_that_is_not_read_is_passed_over(clean: Database, 
     async with clean.transaction() as conn:
         await apply_events(conn, [record], zone)
         assert await conn.fetchval("select count(*) from seen") == 0
+
+
+@pytest.mark.parametrize("amount", ["NaN", "-1", "1e9", "9" * 21, "1.12345678901"])
+async def test_an_amount_that_our_door_would_refuse_is_refused(
+    clean: Database, zone: ZoneInfo, record: Callable[..., Record], event: Callable[..., dict[str, Any]], amount: str
+) -> None:
+    """Who else can write to the log must not have it counted."""
+    placed = event("placed", "1", "2026-02-05T17:00:00Z", order_id="1", amount=amount, currency="USD", credits=[])
+    with pytest.raises(Malformed):
+        async with clean.transaction() as conn:
+            await apply_events(conn, [record(placed)], zone)
 
 
 async def test_what_is_no_event_is_refused(clean: Database, zone: ZoneInfo) -> None:

@@ -19,6 +19,10 @@ Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """Works until the event is set, then finishes what it holds and returns."""
 
 
+READY_SECONDS_MAX = 2.0
+"""A probe waits for three."""
+
+
 @dataclass(frozen=True)
 class Service:
     """What a composition root builds: the HTTP application, and the loops beside it (``worker``, ``relay``)."""
@@ -66,7 +70,11 @@ def create(
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> dict[str, str]:
-        await ready()
+        try:
+            async with asyncio.timeout(READY_SECONDS_MAX):
+                await ready()
+        except TimeoutError as error:
+            raise problems.unavailable("something that is needed does not answer in time") from error
         return {"status": "ok"}
 
     return app

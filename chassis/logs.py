@@ -18,6 +18,8 @@ UVICORN = ("uvicorn", "uvicorn.error", "uvicorn.access")
 QUIET = ("aiokafka", "httpx", "httpcore", "asyncio")
 """Libraries that tell of every step: from them warnings are enough."""
 STACK_CHARACTERS_MAX = 8_000
+SPARED_SECONDS = 10.0
+SPARED_MAX = 1_000
 
 
 class LogFormatInvalid(Exception):
@@ -43,6 +45,25 @@ class JsonLines(logging.Formatter):
         return msgspec.json.encode({name: value for name, value in told.items() if value != ""}).decode()
 
 
+class Sparing(logging.Filter):
+    """Of what a library says again and again (that a broker is away, say), the same is passed on every ten seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(QUIET):
+            return True
+        same = record.name, str(record.msg)
+        if record.created - self._said.get(same, 0.0) < SPARED_SECONDS:
+            return False
+        if len(self._said) >= SPARED_MAX:
+            self._said.clear()
+        self._said[same] = record.created
+        return True
+
+
 class PlainText(logging.Formatter):
     """For people: the time, who speaks, and the trace id where there is one."""
 
@@ -64,6 +85,7 @@ def configure(environment: Mapping[str, str] = os.environ, stream: TextIO | None
         raise LogFormatInvalid(f"LOG_FORMAT: {chosen!r} is none of {', '.join(FORMATS)}")
     handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter(JsonLines() if chosen == "json" else PlainText())
+    handler.addFilter(Sparing())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

@@ -184,12 +184,17 @@ def import_log_command(
     The DSN of the cluster's database owner is taken from MERIT_ADMIN_DATABASE_URL. Values, credits and the ledger are
     made anew from the log.
     """
+    import asyncpg
+
     from merit import moving
 
     if kafka is None:
         moved = _run(moving.import_to_home(Home.at(home), file))
     elif dsn := os.environ.get("MERIT_ADMIN_DATABASE_URL"):
-        moved = _run(moving.import_to_cluster(dsn, kafka, file))
+        try:
+            moved = _run(moving.import_to_cluster(dsn, kafka, file))
+        except asyncpg.InvalidAuthorizationSpecificationError as error:
+            raise MeritError(f"PostgreSQL refuses the name or password in MERIT_ADMIN_DATABASE_URL: {error}") from error
         chosen = moving.installation_of(file)
         out.print(f"The cluster's services must be told the zone {chosen.zone} and the currency {chosen.currency}.")
     else:

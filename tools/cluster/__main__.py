@@ -64,12 +64,15 @@ async def run(place: Place) -> None:
 
 
 async def _mend(supervisor: Supervisor) -> None:
-    for name in supervisor.ended():
+    """All that ended at once: one may be ready only when another one is."""
+    ended = list(supervisor.ended())
+    for name in ended:
         print(f"{name} ended with {supervisor.processes[name].returncode}: started anew", file=sys.stderr)
-        try:
-            await supervisor.start(name)
-        except ProcessFailed as error:
-            print(error, file=sys.stderr)
+    try:
+        if ended:
+            await supervisor.start(*ended)
+    except ProcessFailed as error:
+        print(error, file=sys.stderr)
 
 
 def start(place: Place) -> int:

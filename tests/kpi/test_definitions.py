@@ -54,6 +54,9 @@ def test_what_can_work_is_taken(body: dict[str, Any]) -> None:
         # shape
         (SIMPLE, {"colour": "red"}, [("/colour", "unknown-field")]),
         (SIMPLE, {"label": None}, [("/label", "missing")]),
+        (SIMPLE, {"label": {}}, [("/label", "shape")]),
+        (SIMPLE, {"label": {"en": "  "}}, [("/label", "shape")]),
+        (SIMPLE, {"label": {"fr": "Ventes"}}, [("/label", "shape")]),
         (SIMPLE, {"unit": "furlongs"}, [("/unit", "shape")]),
         (SIMPLE, {"key": "Mine"}, [("/key", "shape")]),
         (SIMPLE, {"kind": "cumulative"}, [("/kind", "shape")]),
@@ -260,3 +263,22 @@ def test_arithmetic_is_exact(text: str, expected: Fraction) -> None:
 def test_what_is_no_arithmetic_is_refused(text: str) -> None:
     with pytest.raises(BadExpression):
         expressions.parse(text)
+
+
+def nested(depth: int, width: int) -> dict[str, Any]:
+    leaf = {"field": "customer_id", "operator": "eq", "value": "w"}
+    return {"or": [nested(depth - 1, width) for _ in range(width)]} if depth else leaf
+
+
+@pytest.mark.parametrize(("depth", "width", "sound"), [(2, 13, True), (3, 6, False), (4, 50, False)])
+def test_a_filter_has_a_bounded_number_of_conditions_however_they_are_nested(
+    depth: int, width: int, sound: bool
+) -> None:
+    """Each is a parameter of the statement that folds a batch for all KPIs, and those have an end."""
+    body = BASE | SIMPLE | {"where": [nested(depth, width)]}
+    if sound:
+        parse(body, catalogue())
+        return
+    with pytest.raises(BadDefinition) as refused:
+        parse(body, catalogue())
+    assert [(f.pointer, f.code) for f in refused.value.faults] == [("/where", "too-large")]

@@ -14,6 +14,8 @@ from services.kpi.domain.fact_kinds import FieldType
 from services.kpi.domain.fields import Fields
 
 CONDITIONS_MAX, NESTING_MAX, VALUES_MAX = 50, 5, 1_000
+ALL_CONDITIONS_MAX = 200
+"""In one filter, however they are nested."""
 DECIMAL = r"-?[0-9]{1,20}(\.[0-9]{1,10})?"
 """A decimal as text, for Python's and for PostgreSQL's regular expressions."""
 
@@ -60,6 +62,9 @@ def conditions_faults(conditions: Sequence[Condition], fields: Fields, at: str, 
     if len(conditions) > CONDITIONS_MAX or depth > NESTING_MAX:
         yield Fault(at, "too-large", f"at most {CONDITIONS_MAX} conditions, nested {NESTING_MAX} deep")
         return
+    if depth == 1 and (count := conditions_in(conditions)) > ALL_CONDITIONS_MAX:
+        yield Fault(at, "too-large", f"{count} conditions altogether, of {ALL_CONDITIONS_MAX} at most")
+        return
     for i, c in enumerate(conditions):
         here = f"{at}/{i}"
         if c.all_of is not None or c.any_of is not None or c.none_of is not None:
@@ -72,12 +77,20 @@ def conditions_faults(conditions: Sequence[Condition], fields: Fields, at: str, 
             yield from _comparison_faults(c, fields, here)
 
 
+def conditions_in(conditions: Iterable[Condition]) -> int:
+    """How many conditions a filter has, however they are nested."""
+    return sum(1 + conditions_in(_inner(c)) for c in conditions)
+
+
 def fields_named(conditions: Iterable[Condition]) -> Iterator[str]:
     """Every field that a filter speaks of."""
     for c in conditions:
         yield from (name for name in (c.field, c.field2) if name)
-        inner = (*(c.all_of or ()), *(c.any_of or ()), *((c.none_of,) if c.none_of else ()))
-        yield from fields_named(inner)
+        yield from fields_named(_inner(c))
+
+
+def _inner(c: Condition) -> tuple[Condition, ...]:
+    return (*(c.all_of or ()), *(c.any_of or ()), *((c.none_of,) if c.none_of else ()))
 
 
 def _comparison_faults(c: Condition, fields: Fields, at: str) -> Iterable[Fault]:

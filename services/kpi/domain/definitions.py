@@ -12,13 +12,15 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from services.kpi.domain.conditions import Condition, DecimalText, Fault, Operator
+from services.kpi.domain.conditions import Condition, DecimalText, Fault, Operator, conditions_in
 from services.kpi.domain.fact_kinds import FACT_KINDS, FieldType
 from services.kpi.domain.fields import Fields
 from services.kpi.domain.units import Unit
 
 Key = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9_]{0,63}(?![\s\S])")]
-Label = dict[Literal["en", "zh"], Annotated[str, Meta(min_length=1, max_length=200)]]
+Label = Annotated[
+    dict[Literal["en", "zh"], Annotated[str, Meta(min_length=1, max_length=200, pattern=r"\S")]], Meta(min_length=1)
+]
 Kind = Literal["simple", "ratio", "derived", "growth", "stock"]
 MeasureName = Literal["sum", "count", "count_distinct", "average", "min", "max", "percentile", "count_entities"]
 Compare = Literal["previous_period", "previous_year"]
@@ -83,6 +85,12 @@ class Definition(
         """Of a simple KPI or a stock: what it does with the facts that its filter picks."""
         assert self.measure
         return Aggregate(self.measure, self.field, self.percentile, self.at_least, self.first)
+
+    @property
+    def conditions(self) -> int:
+        """How many conditions its measures have, each with those that it shares with another."""
+        parts = [part.where for part in (self.numerator, self.denominator) if part] or [()]
+        return sum(conditions_in((*self.where, *where)) for where in parts)
 
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -218,8 +226,9 @@ def _text_faults(body: Any) -> Iterator[Fault]:
 
 def _shape_fault(text: str) -> Fault:
     """msgspec's one sentence, with its place as a pointer and in words for someone who writes definitions."""
-    said, _, path = text.partition(" - at `$")
-    where = path.rstrip("`").replace("[", "/").replace("]", "").replace(".", "/")
+    said, _, place = text.partition(" - at `")
+    path = place.partition("$")[2].partition("`")[0].replace("[...]", "")  # of a mapping: which key is not told
+    where = path.replace("[", "/").replace("]", "").replace(".", "/")
     name = where.rpartition("/")[2]
     if found := re.fullmatch(r"Object missing required field `(\w+)`", said):
         return Fault(f"{where}/{found[1]}", "missing", f"{found[1]} is missing")

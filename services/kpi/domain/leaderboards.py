@@ -34,7 +34,7 @@ class Leaderboard(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     ``top``: the ranks up to this number, with all who share the last one.
     """
 
-    label: Annotated[Label, Meta(min_length=1)]
+    label: Label
     kpi: Key
     subject_kind: SubjectKind
     grain: AnyGrain

@@ -24,7 +24,7 @@ KPIS_MAX, SUBJECTS_MAX = 20, 200
 class Report(Timing, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """KPIs × subjects × windows. Without ``subjects``: all of the kind that the reader sees and that have a fact."""
 
-    label: Annotated[Label, Meta(min_length=1)]
+    label: Label
     kpis: Annotated[tuple[Key, ...], Meta(min_length=1, max_length=KPIS_MAX)]
     subject_kind: SubjectKind
     subjects: Annotated[tuple[Name, ...], Meta(min_length=1, max_length=SUBJECTS_MAX)] | None = None

@@ -12,7 +12,7 @@ from services.kpi.domain.conditions import Fault
 from services.kpi.domain.definitions import BadDefinition, Definition, Published
 from services.kpi.domain.errors import InUse, VersionSettled
 from services.kpi.domain.faults import faults, parse
-from services.kpi.domain.meaning import custom_of
+from services.kpi.domain.meaning import InForce, custom_of
 from services.kpi.domain.timeline import Timeline
 from services.kpi.handlers import backfill, versions
 from services.kpi.handlers.in_force import folded
@@ -20,6 +20,8 @@ from services.kpi.handlers.in_force import in_force as in_force
 from services.kpi.store import definitions, directory, histories, keys, making
 
 DEFINITIONS_MAX = 500
+CONDITIONS_MAX = 5_000
+"""Of all definitions over a kind of fact together: one statement folds a batch for all of them."""
 
 
 async def publish(
@@ -87,7 +89,7 @@ def checked(key: str, body: Mapping[str, Any], coming: Timeline, valid_from: dt.
     since = valid_from or dt.date.min
     parts = [p.known for p in coming.parts if p.until is None or p.until > since]
     definition = [parse({"key": key, **body}, known.catalogue) for known in parts][-1]
-    found = []
+    found = _conditions_faults(definition, parts)
     if definition.key != key:
         found.append(Fault("/key", "key", f"the key in the address is {key!r}"))
     if key not in parts[-1].published:
@@ -98,6 +100,17 @@ def checked(key: str, body: Mapping[str, Any], coming: Timeline, valid_from: dt.
     if found:
         raise BadDefinition(found)
     return definition
+
+
+def _conditions_faults(definition: Definition, parts: Sequence[InForce]) -> list[Fault]:
+    for known in parts:
+        beside = known.catalogue.having(definition).definitions.values()
+        if (count := sum(d.conditions for d in beside if d.over == definition.over)) > CONDITIONS_MAX:
+            what = (
+                f"all KPIs over {definition.over} together would have {count} conditions, of {CONDITIONS_MAX} at most"
+            )
+            return [Fault("/where", "too-large", what)]
+    return []
 
 
 async def withdraw(conn: Connection, key: str, number: int) -> Published:

@@ -174,11 +174,12 @@ def entry_values(world: World, about: Kind, field: str, rows: list[Row]) -> list
 
 
 def picked(world: World, about: Kind, body: Body, row: Row) -> bool:
-    """Whether the filter lets a fact through; of orders with refunds only sums see the refunds, unless it says so."""
+    """Whether the filter lets a fact through; of orders with refunds only sums see the refunds, and not those
+    of attributes, unless it says so."""
     where = body.get("where", [])
     own = (
         about.counted is None
-        or body["measure"] == "sum"
+        or (body["measure"] == "sum" and not body["field"].startswith("attributes."))
         or "entry_kind" in str(where)
         or row["entry_kind"] == about.counted
     )

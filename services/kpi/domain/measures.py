@@ -205,8 +205,10 @@ def _aggregated(definition: Definition, part: Aggregate, catalogue: Catalogue) -
 
 
 def _counted(kind: FactKind, part: Aggregate, where: tuple[Condition, ...]) -> tuple[Condition, ...]:
-    """Refunds and the like only add to sums: any other measure is of what counts, unless a filter says otherwise."""
-    if kind.counted is None or part.measure == "sum" or ENTRY_KIND in fields_named(where):
+    """Refunds and the like only add to sums of what they take away themselves; any other measure is of what counts,
+    and so is a sum of the company's own field, which they repeat. A filter may say otherwise."""
+    takes_away = part.measure == "sum" and not is_attribute(part.field)
+    if kind.counted is None or takes_away or ENTRY_KIND in fields_named(where):
         return where
     return (Condition(field=ENTRY_KIND, operator="eq", value=kind.counted), *where)
 

@@ -24,6 +24,7 @@ from services.kpi.domain.periods import (
     named,
     preceding,
     split,
+    to_same_day,
     trailing,
     trailing_months,
     year_after,
@@ -266,3 +267,19 @@ def plain_negative(text: str) -> str:
 def test_plain_text_is_exact(number: Decimal) -> None:
     assert Decimal(plain(number)) == number
     assert "E" not in plain(number)
+
+
+@pytest.mark.parametrize(
+    ("before", "window", "day", "end"),
+    [
+        ("2025", "2026", "2026-03-01", "2025-03-02"),
+        ("2023", "2024", "2024-02-29", "2023-03-01"),
+        ("2026-02", "2026-03", "2026-03-31", "2026-03-01"),
+        ("2026-Q1", "2026-Q2", "2026-05-31", "2026-03-01"),
+        ("2026-W09", "2026-W10", "2026-03-04", "2026-02-26"),
+        ("FY2025", "FY2026", "2026-01-01", "2025-01-02"),
+    ],
+)
+def test_a_window_before_is_cut_at_the_same_day(before: str, window: str, day: str, end: str) -> None:
+    cut = to_same_day(named(before, 4), named(window, 4), dt.date.fromisoformat(day))
+    assert (cut.start, str(cut.end)) == (named(before, 4).start, end)

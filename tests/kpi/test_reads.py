@@ -207,3 +207,50 @@ async def test_a_target_in_another_currency_is_measured_by_nothing(sold: Databas
     assert await attained(2, "USD") == ("1.000000", True), "the newer version is in another currency"
     assert await attained(3, None) == ("1.000000", True)
     assert await attained(1, "JPY", "order_count") == ("0.066667", False), "a count is in no currency"
+
+
+async def test_a_group_that_is_there_in_one_of_two_windows_is_nothing_in_the_other(
+    sold: Database, zone: ZoneInfo, record: Callable[..., Record], event: Event
+) -> None:
+    def placed(id: str, channel: str, day: str) -> Record:
+        more = {"attributes": {"channel": channel}, "currency": "USD", "credits": [], "territory": "north"}
+        return record(event("placed", id, f"{day}T17:00:00Z", order_id=id, amount="7", **more))
+
+    async with sold.transaction() as conn:
+        january = [placed("a", "lost", "2026-01-05"), placed("b", "kept", "2026-01-05")]
+        orders = [*january, placed("c", "kept", "2026-02-05"), placed("d", "new", "2026-02-06")]
+        await apply_events(conn, orders, zone)
+        by, february = ("attributes.channel",), [named("2026-02")]
+        asked = Question("territory", ["north"], february, TODAY, by, compare="previous_period")
+        page = await read_values(conn, "order_count", asked, Sight(), "", 50)
+    told = [(a.group, a.value.text, a.before and a.before.text) for a in page.answers]
+    assert told == [(("kept",), "1", "1"), (("lost",), "0", "1"), (("new",), "1", "0")]
+
+
+async def test_what_is_to_date_is_compared_until_the_same_day(sold: Database) -> None:
+    """What there was in January came on the fifteenth."""
+    async with sold.transaction() as conn:
+        for day, to_date, told in (("15", False, ("20", "10")), ("15", True, ("20", "10")), ("14", True, ("0", "0"))):
+            until = dt.date.fromisoformat(f"2026-02-{day}")
+            asked = Question("rep", ["ann"], [named("2026-02")], until, compare="previous_period", to_date=to_date)
+            (answer,) = (await read_values(conn, "sales_amount", asked, Sight(), "", 50)).answers
+            assert (answer.value.text, answer.before and answer.before.text) == told
+
+
+async def test_a_refund_repeats_the_companys_own_numbers_and_takes_nothing_of_them_away(
+    sold: Database, zone: ZoneInfo, record: Callable[..., Record], event: Event
+) -> None:
+    """A sum of them is that of the orders, as their average is."""
+    more = {"attributes": {"margin": "10"}, "currency": "USD", "credits": [], "territory": "north"}
+    order = event("placed", "m", "2026-02-05T17:00:00Z", order_id="m", amount="7", **more)
+    refund = event("refunded", "m-r", "2026-02-06T17:00:00Z", order_id="m", refund_id="r", amount="2", currency="USD")
+    body = {"label": {"en": "Margin"}, "kind": "simple", "over": "order", "measure": "sum", "direction": "up"}
+    async with sold.transaction() as conn:
+        await conn.execute(
+            "insert into custom_field (name, type, version, active) values ('margin', 'decimal', 1, true)"
+        )
+        await apply_events(conn, [record(order), record(refund)], zone)
+        await define.publish(conn, "margin", body | {"field": "attributes.margin", "unit": "score"}, NOW, "me")
+        asked = Question("territory", ["north"], [named("2026-02")], TODAY)
+        (answer,) = (await read_values(conn, "margin", asked, Sight(), "", 50)).answers
+        assert answer.value.text == "10"

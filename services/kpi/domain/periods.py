@@ -26,13 +26,13 @@ _DAYS_KEPT = 20_000
 DAY = dt.timedelta(days=1)
 _MONTHS: dict[AnyGrain, int] = {"month": 1, "quarter": 3, "year": 12, "fiscal_quarter": 3, "fiscal_year": 12}
 _PATTERNS: dict[AnyGrain, re.Pattern[str]] = {
-    "year": re.compile(r"(\d{4})"),
-    "quarter": re.compile(r"(\d{4})-Q([1-4])"),
-    "month": re.compile(r"(\d{4})-(\d{2})"),
-    "week": re.compile(r"(\d{4})-W(\d{2})"),
-    "day": re.compile(r"(\d{4})-(\d{2})-(\d{2})"),
-    "fiscal_year": re.compile(r"FY(\d{4})"),
-    "fiscal_quarter": re.compile(r"FY(\d{4})-Q([1-4])"),
+    "year": re.compile(r"([0-9]{4})"),
+    "quarter": re.compile(r"([0-9]{4})-Q([1-4])"),
+    "month": re.compile(r"([0-9]{4})-([0-9]{2})"),
+    "week": re.compile(r"([0-9]{4})-W([0-9]{2})"),
+    "day": re.compile(r"([0-9]{4})-([0-9]{2})-([0-9]{2})"),
+    "fiscal_year": re.compile(r"FY([0-9]{4})"),
+    "fiscal_quarter": re.compile(r"FY([0-9]{4})-Q([1-4])"),
 }
 
 
@@ -157,6 +157,15 @@ def year_before(window: Window) -> Window:
                 weeks = dt.date(year - 1, 12, 28).isocalendar().week  # 28 December lies in the last week
                 return containing(dt.date.fromisocalendar(year - 1, min(week, weeks), 1), "week")
         return containing(_plus_months(window.start, -12), window.grain, window.fiscal_month)
+
+
+def to_same_day(before: Window, window: Window, day: dt.date) -> Window:
+    """As much of the window before as is over of a window at the end of one of its days: until the same date of its
+    months (a day that is not there becomes the last), of a week or a day as many days."""
+    if window.grain in ("day", "week"):
+        return before.cut(before.start + (day - window.start))
+    months = (window.start.year - before.start.year) * 12 + window.start.month - before.start.month
+    return before.cut(_plus_months(day, -months))
 
 
 def year_after(window: Window) -> list[Window]:

@@ -74,10 +74,20 @@ async def compute_grouped(
         groups = {group for cell in some for group in numbers[cell]}
         if len(parts) + len(groups) > GROUPS_MAX:
             raise BadQuestion(f"more than {GROUPS_MAX} values: ask for fewer subjects, periods or groups")
-        for group in sorted(groups, key=lambda g: [(v is None, v or "") for v in g]):
+        for group in sorted(groups, key=in_order):
             found = {(c.measure, c.window): {c.subject: n} if (n := numbers[c].get(group)) else {} for c in some}
             parts.append(_answer(term, pair, as_of, list(found), found, group))
     return parts
+
+
+def in_order(group: Group) -> list[tuple[bool, str]]:
+    """What groups are sorted by: their values, those without one last."""
+    return [(value is None, value or "") for value in group]
+
+
+def of_nothing(term: Term, pair: Pair, as_of: dt.date, group: Group) -> Answer:
+    """The value of a group that has no fact."""
+    return _answer(term, pair, as_of, (), defaultdict(dict), group)
 
 
 def _answer(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
@@ -20,13 +21,14 @@ from services.kpi.domain.faults import faults
 from services.kpi.domain.meaning import InForce
 from services.kpi.domain.measures import Term, measures_of
 from services.kpi.domain.narrowing import check_split, narrowed
-from services.kpi.domain.periods import Window, preceding, year_before
+from services.kpi.domain.periods import Window, preceding, to_same_day, year_before
 from services.kpi.domain.sight import ALL, Sight
 from services.kpi.domain.timeline import Timeline
 from services.kpi.handlers import versions
-from services.kpi.handlers.compute import Answer, Pair, compute, compute_grouped
+from services.kpi.handlers.compute import Answer, Pair, compute, compute_grouped, in_order, of_nothing
 from services.kpi.handlers.in_force import standing
 from services.kpi.store import quality, values
+from services.kpi.store.measures import Group
 
 SECONDS_MAX = 10
 """What is not kept is read from facts, and no such question may keep the database busy for longer."""
@@ -37,7 +39,7 @@ class Question:
     """Which subjects of a kind (None = all in sight), over which windows; each ends at the as-of day.
 
     ``by``: fields of the facts to split the values up by; ``where`` narrows them to some of the facts; ``compare``:
-    beside each value that of the period before, or of the year before.
+    beside each value that of the period before, or of the year before; ``to_date``: until the same day of it only.
     """
 
     kind: str
@@ -48,6 +50,7 @@ class Question:
     where: Condition | None = None
     compare: Compare | None = None
     completeness: bool = False
+    to_date: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,18 +187,39 @@ async def compared(
 async def _compared(
     conn: Connection, known: Timeline, whole: Term, asked: Question, pairs: Sequence[Pair], sight: Sight
 ) -> list[Answer]:
-    """What is compared with is measured by the same version, and never cut."""
+    """What is compared with is measured by the same version, and is whole unless the question is to date.
+
+    A group that has facts in one of the two windows only is nothing in the other.
+    """
     term = asked_term(whole, asked, known.custom)
     check_split(term, asked.by, known.custom)
     here = Asked(asked.kind, sight, asked.by)
     answers = await _split(conn, known, here, term, pairs, asked.as_of)
     if asked.compare is None:
         return answers
-    back = preceding if asked.compare == "previous_period" else year_before
-    windows = {window: back(window) for _, window in pairs}
+    windows = {window: _before(window, asked.compare, asked.as_of if asked.to_date else None) for _, window in pairs}
     before = await _split(conn, known, here, term, [(s, windows[w]) for s, w in pairs], asked.as_of)
-    found = {(a.subject, a.window, a.group): a.value for a in before}
-    return [replace(a, before=found.get((a.subject, windows[a.window], a.group))) for a in answers]
+    now, then, found = _by_group(answers), _by_group(before), list[Answer]()
+    for subject, window in pairs:
+        pair, back = (subject, window), (subject, windows[window])
+        for group in sorted({*now[pair], *then[back]}, key=in_order):
+            answer = now[pair].get(group) or of_nothing(term, pair, asked.as_of, group)
+            prior = then[back].get(group) or of_nothing(term, back, asked.as_of, group)
+            found.append(replace(answer, before=prior.value))
+    return found
+
+
+def _before(window: Window, compare: Compare, day: dt.date | None) -> Window:
+    """``day``: only as much of it as is over of the window at the end of that day."""
+    before = preceding(window) if compare == "previous_period" else year_before(window)
+    return before if day is None else to_same_day(before, window, day)
+
+
+def _by_group(answers: Iterable[Answer]) -> Mapping[Pair, Mapping[Group, Answer]]:
+    found: dict[Pair, dict[Group, Answer]] = defaultdict(dict)
+    for answer in answers:
+        found[answer.subject, answer.window][answer.group] = answer
+    return found
 
 
 async def _split(

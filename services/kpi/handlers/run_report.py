@@ -95,7 +95,16 @@ def _check(report: Report, known: Timeline, today: dt.date) -> None:
 async def _pages(
     conn: Connection, known: Timeline, report: Report, over: Sequence[Window], sight: Sight, until: dt.date
 ) -> AsyncIterator[list[Line]]:
-    asked = Question(report.subject_kind, report.subjects, over, until, report.group_by, report.filter, report.compare)
+    asked = Question(
+        report.subject_kind,
+        report.subjects,
+        over,
+        until,
+        report.group_by,
+        report.filter,
+        report.compare,
+        to_date=report.to_date is not None,
+    )
     every = await values.subjects(conn, report.subject_kind, sight, report.subjects, "", LINES_MAX + 1)
     most = min(LINES_MAX, VALUES_MAX // len(report.kpis))
     cells = _CELLS_SPLIT if report.group_by else _CELLS

@@ -52,7 +52,17 @@ async def read_kpi_values(
     limit = max(1, min(query.limit, (VERSION_CELLS_MAX if query.version else CELLS_MAX) // len(windows)))
     where = read_filter(query.filter) if query.filter is not None else None
     by = tuple(query.group_by or ())
-    question = Question(query.subject_kind, query.subject, windows, as_of, by, where, query.compare, query.completeness)
+    question = Question(
+        query.subject_kind,
+        query.subject,
+        windows,
+        as_of,
+        by,
+        where,
+        query.compare,
+        query.completeness,
+        query.to_date is not None,
+    )
     async with deps.database.transaction("repeatable_read", readonly=True) as conn:
         sight = sight_of(caller, "kpis.read")
         page = await read_values.read_values(conn, key, question, sight, query.cursor, limit, query.version)

@@ -15,18 +15,17 @@ from services.kpi.store.making import Progress
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """How many of the facts are made; of those that come meanwhile some are not in the total."""
+    """How many of the facts are made; of those that came meanwhile none is told."""
 
     facts_done: int
     facts_total: int
     started_at: dt.datetime
 
     def ends_about_at(self, now: dt.datetime) -> dt.datetime | None:
-        """When it will be done at the rate so far; None before the first facts."""
-        if not self.facts_done:
-            return None
-        left = max(0, self.facts_total - self.facts_done)
-        return now + (now - self.started_at) * left / self.facts_done
+        """When all facts will be done at the rate so far; None before the first, and when they are: then keys are
+        counted, which is short beside it."""
+        left = self.facts_total - self.facts_done
+        return now + (now - self.started_at) * left / self.facts_done if self.facts_done and left else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,4 +60,4 @@ async def _with_progress(conn: Connection, found: Sequence[Published]) -> list[V
 
 def _summed(progress: Sequence[Progress]) -> Made:
     done, total = sum(p.facts_done for p in progress), sum(p.facts_total for p in progress)
-    return Made(done, total, progress[0].started_at)
+    return Made(min(done, total), total, progress[0].started_at)

@@ -64,7 +64,7 @@ def _attained(a: read_attainment.Attained) -> dict[str, Any]:
         "target": plain(a.target.value),
         "currency": a.target.currency,
         "actual": a.value.text if a.value else None,
-        "null_reason": a.value.null_reason if a.value else "no such KPI is published",
+        "null_reason": (a.part or a.value).null_reason if a.value else "no such KPI is published",
         "attainment": a.part.text if a.part else None,
         "met": a.met,
     }

@@ -78,7 +78,7 @@ MADE_ANEW = {
     | set(FACTS)
     | {"slice", "key_day", "key_slice", "changed", "announced_value", "person", "span", "target", "calendar"}
     | {"conversion", "restating"}
-    | {"making", "remark"}
+    | {"making", "counting", "remark"}
     | {"event_stream", "event_count", "waiting_event", "door_count"},
     "incentive": {
         "position",

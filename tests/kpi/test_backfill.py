@@ -196,3 +196,18 @@ async def test_what_waits_or_is_being_made_can_be_withdrawn_unless_another_needs
         pass
     assert await different(conn) == []
     assert await statuses(conn, "web_sales") == {"web_sales": [(2, "published", None), (1, "withdrawn", None)]}
+
+
+async def test_what_was_building_where_it_is_moved_from_is_begun_anew(conn: Connection) -> None:
+    """Definitions are moved with the decisions; how far they were made is not."""
+    await enqueue(conn, "web_sales", SUM | {"where": WEB})
+    await enqueue(conn, "keen_customers", KEYS | {"measure": "count_entities", "at_least": 3})
+    for _ in range(3):
+        await advance(conn, NOW, Chunk(2))
+    await making.end(conn)
+    assert await different(conn) == []
+    while await advance(conn, NOW, Chunk(2)):
+        pass
+    await assert_settled(conn, await in_force(conn))
+    assert await different(conn) == []
+    assert (await statuses(conn, "web_sales"))["web_sales"] == [(1, "published", None)]

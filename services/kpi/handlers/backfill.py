@@ -110,11 +110,14 @@ async def advance(conn: Connection, now: dt.datetime, chunk: Chunk | None = None
     if not known.queue:
         return await _mark(conn, min(chunk.facts, MARKED_FACTS))
     building = known.queue[0].status == "building"
-    if not building and (known.to_read or known.to_make.keys):
+    made, counted = await making.progress(conn), await making.counted(conn)
+    if building and not made and not counted:  # where it was moved here from: here nothing is made
+        await definitions.build_no_more(conn)
+    elif not building and (known.to_read or known.to_make.keys):
         await _begin(conn, known, now)
-    elif part := next((p for p in await making.progress(conn) if p.reached is not None), None):
+    elif part := next((p for p in made if p.reached is not None), None):
         await _make(conn, known, part, part.reached or "", chunk)
-    elif found := next(((i, key) for i, key in (await making.counted(conn)).items() if key is not None), None):
+    elif found := next(((i, key) for i, key in counted.items() if key is not None), None):
         await _count(conn, known, *found, chunk)
     else:
         await _switch(conn, known, now)

@@ -40,8 +40,8 @@ async def folded(conn: Connection, known: Timeline) -> Kept:
     """
     if not any(v.status == "building" for v in known.queue):
         return known.kept
-    reached = {p.over: p.reached for p in await making.progress(conn)}
-    return known.kept.beside(known.to_make.made_until(reached, await making.counted(conn)))
+    reached, counted = {p.over: p.reached for p in await making.progress(conn)}, await making.counted(conn)
+    return known.kept.beside(known.to_make.made_until(reached, counted)) if reached or counted else known.kept
 
 
 async def _read(conn: Connection) -> Timeline:

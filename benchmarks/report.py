@@ -60,9 +60,10 @@ def _rows(samples: Sequence[Sample]) -> Iterator[tuple[str, ...]]:
     """A row per case: the median of its runs."""
     cases = list(dict.fromkeys(s.case for s in samples))
     runs = {case: sorted((s for s in samples if s.case == case), key=lambda s: s.rate) for case in cases}
-    best = max((median(s.rate for s in some) for some in runs.values() if some[0].role == "ceiling"), default=None)
+    ceilings = [(some[0].kind, median(s.rate for s in some)) for some in runs.values() if some[0].role == "ceiling"]
     for case, some in runs.items():
         middle, rate = some[len(some) // 2], median(s.rate for s in some)
+        best = max((ceiling for kind, ceiling in ceilings if kind == middle.kind), default=None)
         yield (
             f"{case}{' (peer)' if middle.role == 'peer' else ''}",
             f"{rate:,.0f}",

@@ -19,7 +19,7 @@ MICRO = 1e6
 class Sample:
     """One run of one case: ``events`` in ``seconds``, and the CPU seconds that each process took meanwhile.
 
-    ``told``: what else was seen, its unit last in its name.
+    ``told``: what else was seen, its unit last in its name. ``kind``: a case is beside the ceilings of its kind.
     """
 
     case: str
@@ -28,6 +28,7 @@ class Sample:
     seconds: float
     cpu: Mapping[str, float] = field(default_factory=dict)
     told: Told = field(default_factory=dict)
+    kind: str = ""
 
     @property
     def rate(self) -> float:

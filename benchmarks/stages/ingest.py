@@ -98,7 +98,7 @@ async def _measured(
     _, cpu = watch.stop()
     await _check(place, tally, count, before, case)
     told = {"p50_ms": tally.at(0.5) * 1000, "p99_ms": tally.at(0.99) * 1000}
-    return Sample(case, role, count, tally.seconds, cpu, told)
+    return Sample(case, role, count, tally.seconds, cpu, told, named("", per))
 
 
 def _requests(orders: Orders, per: int, headers: dict[str, str]) -> list[bytes]:

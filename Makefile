@@ -58,7 +58,7 @@ cluster-test: $(READY) ## Tell clusters the awkward histories of the journeys, a
 references: $(READY) ## Compare every published figure of the seven data sets, the largest too (minutes; MERIT_DATA_SETS says where they are)
 	@MERIT_LARGE_SETS=1 $(BIN)/pytest tests/reference/test_sets.py tests/merit/mappings/test_online_retail.py
 
-faults: $(READY) ## Kill it at every point, 20 seeds each on both logs (hours); MERIT_FAULT_SEEDS, MERIT_FAULT_LOGS and MERIT_FAULT_TABLE (faults.tsv) change that
+faults: $(READY) ## Kill it at every point, 20 seeds each on both logs (an hour or two); MERIT_FAULT_SEEDS, MERIT_FAULT_LOGS and MERIT_FAULT_TABLE (faults.tsv) change that
 	@$(BIN)/python tools/faults.py
 
 bench: $(READY) ## Measure Merit beside its ceilings and peers, STAGE=… one stage of it (variables: benchmarks/settings.py)

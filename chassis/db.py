@@ -50,6 +50,10 @@ class DatabaseUnavailable(Exception):
     """The database does not answer: the caller says 503 with Retry-After."""
 
 
+class DatabaseRefuses(Exception):
+    """The database knows no such user, or not with this password."""
+
+
 def passes(error: Exception) -> bool:
     """Whether an error of the database has nothing to do with what was asked: asking again is the cure."""
     return isinstance(error, _DOWN)
@@ -141,7 +145,10 @@ async def connect(dsn: str, schema: str, connections_max: int = 8) -> Database:
 
 @asynccontextmanager
 async def single(dsn: str, schema: str | None = None) -> AsyncIterator[Connection]:
-    """One connection without a pool and without a transaction, for an owner's errands. Raises DatabaseUnavailable."""
+    """One connection without a pool and without a transaction, for an owner's errands.
+
+    Raises DatabaseUnavailable and DatabaseRefuses.
+    """
     settings = {"timezone": "UTC"} | ({"search_path": schema} if schema else {})
     try:
         conn = await asyncpg.connect(dsn, server_settings=settings, timeout=CONNECT_SECONDS_MAX)
@@ -149,6 +156,8 @@ async def single(dsn: str, schema: str | None = None) -> AsyncIterator[Connectio
             yield conn
         finally:
             await conn.close(timeout=CONNECT_SECONDS_MAX)
+    except asyncpg.InvalidAuthorizationSpecificationError as error:
+        raise DatabaseRefuses(str(error)) from error
     except _DOWN as error:
         raise DatabaseUnavailable("the database does not answer") from error
 

@@ -184,8 +184,7 @@ def import_log_command(
     The DSN of the cluster's database owner is taken from MERIT_ADMIN_DATABASE_URL. Values, credits and the ledger are
     made anew from the log.
     """
-    import asyncpg
-
+    from chassis.db import DatabaseRefuses
     from merit import moving
 
     if kafka is None:
@@ -193,7 +192,7 @@ def import_log_command(
     elif dsn := os.environ.get("MERIT_ADMIN_DATABASE_URL"):
         try:
             moved = _run(moving.import_to_cluster(dsn, kafka, file))
-        except asyncpg.InvalidAuthorizationSpecificationError as error:
+        except DatabaseRefuses as error:
             raise MeritError(f"PostgreSQL refuses the name or password in MERIT_ADMIN_DATABASE_URL: {error}") from error
         chosen = moving.installation_of(file)
         out.print(f"The cluster's services must be told the zone {chosen.zone} and the currency {chosen.currency}.")

@@ -24,6 +24,8 @@ Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record] | PoolConnectionProx
 Row = asyncpg.Record
 INSTANT = DateTime(timezone=True)
 """The column type of an instant, for ``sa_type`` (SQLModel's own choice would drop the offset)."""
+DatabaseRefuses = asyncpg.InvalidAuthorizationSpecificationError
+"""There is no such user, or not with this password."""
 
 STATEMENT_SECONDS_MAX = 60
 LOCK_SECONDS_MAX = 20
@@ -48,10 +50,6 @@ _DOWN = (
 
 class DatabaseUnavailable(Exception):
     """The database does not answer: the caller says 503 with Retry-After."""
-
-
-class DatabaseRefuses(Exception):
-    """The database knows no such user, or not with this password."""
 
 
 def passes(error: Exception) -> bool:
@@ -145,10 +143,7 @@ async def connect(dsn: str, schema: str, connections_max: int = 8) -> Database:
 
 @asynccontextmanager
 async def single(dsn: str, schema: str | None = None) -> AsyncIterator[Connection]:
-    """One connection without a pool and without a transaction, for an owner's errands.
-
-    Raises DatabaseUnavailable and DatabaseRefuses.
-    """
+    """One connection without pool or transaction, for an owner's errands. Raises DatabaseUnavailable, DatabaseRefuses."""
     settings = {"timezone": "UTC"} | ({"search_path": schema} if schema else {})
     try:
         conn = await asyncpg.connect(dsn, server_settings=settings, timeout=CONNECT_SECONDS_MAX)
@@ -156,8 +151,6 @@ async def single(dsn: str, schema: str | None = None) -> AsyncIterator[Connectio
             yield conn
         finally:
             await conn.close(timeout=CONNECT_SECONDS_MAX)
-    except asyncpg.InvalidAuthorizationSpecificationError as error:
-        raise DatabaseRefuses(str(error)) from error
     except _DOWN as error:
         raise DatabaseUnavailable("the database does not answer") from error
 

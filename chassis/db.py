@@ -143,7 +143,7 @@ async def connect(dsn: str, schema: str, connections_max: int = 8) -> Database:
 
 @asynccontextmanager
 async def single(dsn: str, schema: str | None = None) -> AsyncIterator[Connection]:
-    """One connection without pool or transaction, for an owner's errands. Raises DatabaseUnavailable, DatabaseRefuses."""
+    """One connection without pool or transaction, for errands. Raises DatabaseUnavailable, DatabaseRefuses."""
     settings = {"timezone": "UTC"} | ({"search_path": schema} if schema else {})
     try:
         conn = await asyncpg.connect(dsn, server_settings=settings, timeout=CONNECT_SECONDS_MAX)

@@ -6,7 +6,7 @@ import asyncio
 import datetime as dt
 import itertools
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -26,13 +26,23 @@ ZONE = ZoneInfo("America/New_York")
 NOW = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
 
 
+@pytest.fixture(scope="session")
+def new_kpi(new_database: Any) -> Callable[[], Awaitable[str]]:
+    """Makes an empty kpi without a definition, and returns its owner's DSN."""
+
+    async def make() -> str:
+        dsn: str = await new_database()
+        await db.prepare(dsn, SCHEMA, "secret")
+        await asyncio.to_thread(db.migrate, dsn, SCHEMA, MIGRATIONS)
+        return dsn
+
+    return make
+
+
 @pytest.fixture(scope="module")
-async def kpi(new_database: Any) -> AsyncIterator[Database]:
+async def kpi(new_kpi: Callable[[], Awaitable[str]]) -> AsyncIterator[Database]:
     """An empty kpi with the shipped definitions."""
-    dsn = await new_database()
-    await db.prepare(dsn, SCHEMA, "secret")
-    await asyncio.to_thread(db.migrate, dsn, SCHEMA, MIGRATIONS)
-    database = await db.connect(dsn, SCHEMA)
+    database = await db.connect(await new_kpi(), SCHEMA)
     async with database.transaction() as conn:
         await publish_shipped(conn, shipped(), NOW)
     yield database

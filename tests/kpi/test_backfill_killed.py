@@ -8,13 +8,12 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
 from chassis import db
 from chassis.db import Connection, Database
-from services.kpi.__main__ import MIGRATIONS, SCHEMA, shipped
+from services.kpi.__main__ import SCHEMA, shipped
 from services.kpi.handlers.define import publish_shipped
 from services.kpi.handlers.in_force import in_force
 from services.kpi.store import making
@@ -36,11 +35,9 @@ asyncio.run(main())
 
 
 @pytest.fixture
-async def orders(new_database: Any) -> AsyncIterator[tuple[str, Database]]:
+async def orders(new_kpi: Callable[[], Awaitable[str]]) -> AsyncIterator[tuple[str, Database]]:
     """A kpi with many orders, that has none of its definitions yet."""
-    dsn = await new_database()
-    await db.prepare(dsn, SCHEMA, "secret")
-    await asyncio.to_thread(db.migrate, dsn, SCHEMA, MIGRATIONS)
+    dsn = await new_kpi()
     database = await db.connect(dsn, SCHEMA)
     async with database.transaction() as conn:
         await conn.execute(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -13,41 +13,28 @@ import pytest
 from chassis import db
 from chassis.db import Connection, Database
 from contracts.custom_fields import CustomField
-from services.kpi.__main__ import MIGRATIONS, SCHEMA
+from services.kpi.__main__ import SCHEMA
 from services.kpi.domain.timeline import Timeline
 from services.kpi.handlers import define
-from services.kpi.handlers.in_force import in_force, standing
+from services.kpi.handlers.in_force import in_force, meaning_of, standing
 from services.kpi.store import custom_fields, decided, definitions
+from tests.kpi.test_versions_by_date import SALES as MINE
 
 NOW = dt.datetime(2026, 4, 10, 15, 0, tzinfo=dt.UTC)
-MINE: dict[str, Any] = {
-    "label": {"en": "Sales"},
-    "kind": "simple",
-    "over": "order",
-    "measure": "sum",
-    "field": "amount",
-    "unit": "money",
-    "direction": "up",
-}
 COUNT = {k: v for k, v in MINE.items() if k != "field"} | {"measure": "count", "unit": "count"}
 
 
 @pytest.fixture(scope="module")
-async def other(new_database: Any) -> AsyncIterator[Database]:
+async def other(new_kpi: Callable[[], Awaitable[str]]) -> AsyncIterator[Database]:
     """A second kpi, without a definition."""
-    dsn = await new_database()
-    await db.prepare(dsn, SCHEMA, "secret")
-    await asyncio.to_thread(db.migrate, dsn, SCHEMA, MIGRATIONS)
-    database = await db.connect(dsn, SCHEMA)
+    database = await db.connect(await new_kpi(), SCHEMA)
     yield database
     await database.close()
 
 
 async def read_anew(conn: Connection) -> Timeline:
     """The same without anything kept."""
-    found = await decided.read(conn)
-    holding, queue = (tuple(v for v in found.versions if (v.status == "published") == holds) for holds in (True, False))
-    return Timeline(holding, queue, found.custom, found.fiscal_month, found.currency)
+    return meaning_of(await decided.read(conn))
 
 
 def declared(version: int, type: Any) -> CustomField:

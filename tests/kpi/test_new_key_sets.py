@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from typing import Any
 
 import asyncpg
 import pytest
 
-from chassis import db
-from services.kpi.__main__ import MIGRATIONS, SCHEMA
+from services.kpi.__main__ import SCHEMA
 from services.kpi.domain.definitions import Aggregate
 from services.kpi.domain.key_sets import filled
 from services.kpi.domain.measures import KeySet, Measure
@@ -24,12 +23,9 @@ def key_set(field: str) -> KeySet:
 
 
 @pytest.fixture
-async def beside(new_database: Any) -> Any:
+async def beside(new_kpi: Callable[[], Awaitable[str]]) -> Any:
     """The owner's connection to a kpi with two sets of as many keys, of which only the first was there for ANALYZE."""
-    dsn = await new_database()
-    await db.prepare(dsn, SCHEMA, "secret")
-    await asyncio.to_thread(db.migrate, dsn, SCHEMA, MIGRATIONS)
-    conn = await asyncpg.connect(dsn, server_settings={"search_path": SCHEMA})
+    conn = await asyncpg.connect(await new_kpi(), server_settings={"search_path": SCHEMA})
     for name in ("order_id", "customer_id"):
         await conn.execute(
             "insert into key_day (set_id, key, day, kind, subject, facts) select $1::text, 'k' || n,"

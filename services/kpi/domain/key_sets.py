@@ -15,6 +15,9 @@ from services.kpi.domain.measures import Counted, KeySet
 from services.kpi.domain.periods import AnyGrain
 from services.kpi.domain.sql import Params, column, day_of, matches, subjects_of
 
+KeyRange = tuple[str | None, str | None]
+"""The keys from one on (None: from the first), and before another (None: to the last)."""
+EVERY_KEY: KeyRange = (None, None)
 NEAR_DAYS = 371
 """How far from a day the periods that it lies in can reach: no further than a year and a week."""
 ENTERED: dict[AnyGrain, str] = {
@@ -111,33 +114,22 @@ insert into key_slice as s (set_id, {_COLUMNS})
 {_ADDED}"""
 
 
-def filled(
-    key_set: KeySet,
-    counted: Sequence[Counted],
-    shift: int,
-    params: Params,
-    since: str | None = None,
-    until: str | None = None,
-) -> str:
-    """Adds the counts of the keys from one on and before another; none of them may be counted yet."""
-    counts = recounted(key_set, counted, shift, params, since, until)
+def filled(key_set: KeySet, counted: Sequence[Counted], shift: int, params: Params, keys: KeyRange = EVERY_KEY) -> str:
+    """Adds the counts of a range of keys; none of them may be counted yet."""
+    counts = recounted(key_set, counted, shift, params, keys)
     return f"insert into key_slice as s (set_id, {_COLUMNS}) {counts} {_ADDED}"
 
 
 def recounted(
-    key_set: KeySet,
-    counted: Sequence[Counted],
-    shift: int,
-    params: Params,
-    since: str | None = None,
-    until: str | None = None,
+    key_set: KeySet, counted: Sequence[Counted], shift: int, params: Params, keys: KeyRange = EVERY_KEY
 ) -> str:
-    """The rows that ``key_slice`` should have, after all the set's days, of the keys from one on and before another.
+    """The rows that ``key_slice`` should have, after all the set's days, of a range of keys.
 
     Nothing is joined: of a set that is new the planner's statistics say that it is empty, and a join would be a loop
     over all of it for each of its rows.
     """
     mine = params.add(key_set.id, "text")
+    since, until = keys
     days = f"set_id = {mine}"
     days += "" if since is None else f" and key >= {params.add(since, 'text')}"
     days += "" if until is None else f" and key < {params.add(until, 'text')}"

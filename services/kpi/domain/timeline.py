@@ -80,6 +80,11 @@ class Timeline:
         """What is kept so that the values of every day are at hand."""
         return kept_for(term for _, term in self.terms)
 
+    @property
+    def building(self) -> bool:
+        """Whether something of the queue is being made."""
+        return any(v.status == "building" for v in self.queue)
+
     @cached_property
     def group(self) -> Sequence[Published]:
         """Those of the queue that are made together and switched to in one step: what is building, else all."""

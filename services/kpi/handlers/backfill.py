@@ -109,11 +109,10 @@ async def advance(conn: Connection, now: dt.datetime, chunk: Chunk | None = None
         return True
     if not known.queue:
         return await _mark(conn, min(chunk.facts, MARKED_FACTS))
-    building = known.queue[0].status == "building"
     made, counted = await making.progress(conn), await making.counted(conn)
-    if building and not made and not counted:  # where it was moved here from: here nothing is made
+    if known.building and not made and not counted:  # where it was moved here from: here nothing is made
         await definitions.build_no_more(conn)
-    elif not building and (known.to_read or known.to_make.keys):
+    elif not known.building and (known.to_read or known.to_make.keys):
         await _begin(conn, known, now)
     elif part := next((p for p in made if p.reached is not None), None):
         await _make(conn, known, part, part.reached or "", chunk)
@@ -127,7 +126,7 @@ async def advance(conn: Connection, now: dt.datetime, chunk: Chunk | None = None
 async def settle(conn: Connection, now: dt.datetime) -> None:
     """Take all steps at once if they touch few facts. Needs making.lock."""
     known = await in_force(conn)
-    if not known.queue or known.queue[0].status == "building" or await making.next_remark(conn):
+    if not known.queue or known.building or await making.next_remark(conn):
         return
     for over in sorted({*known.to_read, *(family.over for family, _ in _families(known))}):
         if await making.facts_of(conn, over, SMALL_FACTS + 1) > SMALL_FACTS:
@@ -187,7 +186,7 @@ async def _count(conn: Connection, known: Timeline, set_id: str, since: str, chu
     await keys.lock(conn)
     with chunk.timed():
         until = await keys.next_keys(conn, wanted.key_set, since, chunk.facts)
-        await keys.count(conn, wanted, known.shift, since, until)
+        await keys.count(conn, wanted, known.shift, (since, until))
         await making.count(conn, set_id, until)
 
 

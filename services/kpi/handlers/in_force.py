@@ -38,7 +38,7 @@ async def folded(conn: Connection, known: Timeline) -> Kept:
 
     Needs a lock of store.directory, or a snapshot: what is made moves on under the exclusive one.
     """
-    if not any(v.status == "building" for v in known.queue):
+    if not known.building:
         return known.kept
     reached, counted = {p.over: p.reached for p in await making.progress(conn)}, await making.counted(conn)
     return known.kept.beside(known.to_make.made_until(reached, counted)) if reached or counted else known.kept
@@ -47,8 +47,12 @@ async def folded(conn: Connection, known: Timeline) -> Kept:
 async def _read(conn: Connection) -> Timeline:
     """It may be newer than the fingerprint that was looked for, as another transaction may have decided since."""
     found = await decided.read(conn)
-    holding, queue = (tuple(v for v in found.versions if (v.status == "published") == holds) for holds in (True, False))
     if len(_known) >= _KNOWN_MAX:
         del _known[next(iter(_known))]
-    timeline = Timeline(holding, queue, found.custom, found.fiscal_month, found.currency)
-    return _known.setdefault(found.fingerprint, timeline)
+    return _known.setdefault(found.fingerprint, meaning_of(found))
+
+
+def meaning_of(found: decided.Decided) -> Timeline:
+    """What was decided, as it holds and waits to."""
+    holding, queue = (tuple(v for v in found.versions if (v.status == "published") == holds) for holds in (True, False))
+    return Timeline(holding, queue, found.custom, found.fiscal_month, found.currency)

@@ -215,8 +215,8 @@ def _before(window: Window, compare: Compare, day: dt.date | None) -> Window:
     return before if day is None else to_same_day(before, window, day)
 
 
-def _by_group(answers: Iterable[Answer]) -> Mapping[Pair, Mapping[Group, Answer]]:
-    found: dict[Pair, dict[Group, Answer]] = defaultdict(dict)
+def _by_group(answers: Iterable[Answer]) -> defaultdict[Pair, dict[Group, Answer]]:
+    found: defaultdict[Pair, dict[Group, Answer]] = defaultdict(dict)
     for answer in answers:
         found[answer.subject, answer.window][answer.group] = answer
     return found

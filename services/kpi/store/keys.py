@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from chassis.db import Connection
 from services.kpi.domain.fact_sql import of_objects
-from services.kpi.domain.key_sets import added, applied, filled, given
+from services.kpi.domain.key_sets import EVERY_KEY, KeyRange, added, applied, filled, given
 from services.kpi.domain.meaning import KeptKeys
 from services.kpi.domain.measures import KeySet
 from services.kpi.domain.sql import Params
@@ -55,12 +55,10 @@ async def next_keys(conn: Connection, key_set: KeySet, since: str, days: int) ->
     return found
 
 
-async def count(
-    conn: Connection, kept: KeptKeys, shift: int, since: str | None = None, until: str | None = None
-) -> None:
-    """Count a set's keys, from one on and before another, from its days; none is counted yet. Needs ``lock``."""
+async def count(conn: Connection, kept: KeptKeys, shift: int, keys: KeyRange = EVERY_KEY) -> None:
+    """Count a range of a set's keys from its days; none of them is counted yet. Needs ``lock``."""
     params = Params()
-    await conn.execute(filled(kept.key_set, kept.counted, shift, params, since, until), *params)
+    await conn.execute(filled(kept.key_set, kept.counted, shift, params, keys), *params)
 
 
 async def count_anew(conn: Connection, kept: KeptKeys, shift: int) -> None:

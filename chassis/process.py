@@ -92,23 +92,18 @@ def main(
     command = parser.parse_args(arguments).command
     try:
         settings = from_environment(settings_type)
+        if command == "check":
+            print(f"the settings of {schema} are complete")
+        elif command == "migrate":
+            migrate(settings, schema, migrations)
+        elif errands and command in errands:
+            print(in_loop(errands[command](settings)))
+        else:
+            loop, opening = None if command == "api" else command, _opening(settings, schema, build, migrations)
+            return in_loop(run(opening, settings.port, loop, settings.drain_seconds))
     except SettingsInvalid as error:
         print(error, file=sys.stderr)
         return 2
-    if command == "check":
-        print(f"the settings of {schema} are complete")
-    elif command == "migrate":
-        migrate(settings, schema, migrations)
-    elif errands and command in errands:
-        print(in_loop(errands[command](settings)))
-    else:
-        loop = None if command == "api" else command
-        opening = _opening(settings, schema, build, migrations)
-        try:
-            return in_loop(run(opening, settings.port, loop, settings.drain_seconds))
-        except SettingsInvalid as error:
-            print(error, file=sys.stderr)
-            return 2
     return 0
 
 

@@ -44,7 +44,7 @@ STORED = (
     "select sum(pg_total_relation_size(oid)) from pg_class where relkind = 'r' and relnamespace = 'kpi'::regnamespace"
 )
 READ = "select sum(next_offset)::bigint from position where topic = $1"
-"""How many records of a topic kpi has committed."""
+"""How many records of a topic a service has committed."""
 WAITING = "select exists (select from changed) or exists (select from outbox)"
 """Whether something that is to be told is not on the log yet."""
 _value = msgspec.json.Decoder(ValueChanged).decode
@@ -104,17 +104,17 @@ async def measured(
     return Sample(case, "merit", orders.count, seconds, cpu, {**told, **memory, **more})
 
 
-async def introduce(place: Place, merit: Cluster) -> None:
-    """Have the worker know the reps before the first order comes."""
-    people = (Person(rep_id(number), 1, roles=["rep"]) for number in range(place.settings.reps))
-    count = await log_look.written(place.bus, DIRECTORY_PEOPLE, ((p.person_id, announced(p)) for p in people))
-    await merit.supervisor.start("kpi-worker-1")
+async def introduce(place: Place, merit: Cluster, service: str = "kpi", reps: int | None = None) -> None:
+    """Have a service's worker know the reps before the first order comes."""
+    people = (Person(rep_id(number), 1, roles=["rep"]) for number in range(reps or place.settings.reps))
+    count = await log_look.written(place.bus, DIRECTORY_PEOPLE, ((p.person_id, _announced(p)) for p in people))
+    await merit.supervisor.start(f"{service}-worker-1")
 
     async def known() -> bool:
-        return await read(merit, DIRECTORY_PEOPLE) == count
+        return await read(merit, DIRECTORY_PEOPLE, service) == count
 
     await until(known)
-    await merit.supervisor.stop("kpi-worker-1")
+    await merit.supervisor.stop(f"{service}-worker-1")
 
 
 async def until(condition: Callable[[], Awaitable[bool]], seconds_max: float = SECONDS_MAX) -> None:
@@ -124,19 +124,18 @@ async def until(condition: Callable[[], Awaitable[bool]], seconds_max: float = S
             await asyncio.sleep(LOOK_EVERY_SECONDS)
 
 
-def announced(person: Person) -> bytes:
-    """A person as auth tells of one."""
+def _announced(person: Person) -> bytes:
     return envelope.encode(type=PERSON, source="/merit/auth", id=f"{person.person_id}/1", time=TOLD_AT, data=person)
 
 
-async def read(merit: Cluster, topic: Topic) -> int:
-    """How many records of a topic kpi has committed."""
-    return await number(merit, READ, topic.name)
+async def read(merit: Cluster, topic: Topic, schema: str = "kpi") -> int:
+    """How many records of a topic a service has committed."""
+    return await number(merit, READ, topic.name, schema=schema)
 
 
-async def number(merit: Cluster, query: str, *parameters: str) -> int:
-    """A number out of kpi's schema; 0 for null."""
-    async with db.single(merit.layout.schemas.admin_dsn, "kpi") as conn:
+async def number(merit: Cluster, query: str, *parameters: str, schema: str = "kpi") -> int:
+    """A number out of a service's schema; 0 for null."""
+    async with db.single(merit.layout.schemas.admin_dsn, schema) as conn:
         return int(await conn.fetchval(query, *parameters) or 0)
 
 

@@ -21,17 +21,14 @@ import duckdb
 import httpx
 from rich.console import Console
 
-from benchmarks import log_look, quarter
+from benchmarks import quarter
 from benchmarks.http_load import WrongAnswer
-from benchmarks.orders import rep_id
 from benchmarks.place import Place, pids_of
 from benchmarks.profile import profiled
 from benchmarks.samples import Goal, Sample, Stage
-from benchmarks.stages.kpi import announced, until
+from benchmarks.stages.kpi import introduce, number, until
 from benchmarks.usage import Stopwatch
 from chassis import db
-from contracts.directory import Person
-from contracts.topics import DIRECTORY_PEOPLE
 from tools.cluster.opened import Cluster
 
 FIRST, AGAIN, SUMMED = "Merit, for the first time", "Merit, recalculating", "DuckDB, summing by payee"
@@ -60,26 +57,13 @@ async def run(place: Place) -> AsyncIterator[Sample]:
     minutes = len(RATES) * count / USUAL_PACE / 60
     Console().print(f"{count:,} credits, calculated twice: at {USUAL_PACE:,} a second {minutes:,.0f} minutes")
     async with place.merit() as merit:
-        await _introduce(place, merit, payees)
+        await introduce(place, merit, "incentive", payees)
         async with db.single(merit.layout.schemas.admin_dsn, "incentive") as conn:
             await quarter.make(conn, count, payees)
         await merit.supervisor.start("auth-api", "incentive-api", "incentive-relay")
-        for number, case in enumerate(RATES, 1):
-            yield await _calculated(place, merit, case, entries=number * count)
+        for times, case in enumerate(RATES, 1):
+            yield await _calculated(place, merit, case, entries=times * count)
         yield await _summed(merit, count, place.home.folder / "credits.csv")
-
-
-async def _introduce(place: Place, merit: Cluster, payees: int) -> None:
-    """Have incentive know the payees before there is a plan."""
-    people = (Person(rep_id(number), 1, roles=["rep"]) for number in range(payees))
-    await log_look.written(place.bus, DIRECTORY_PEOPLE, ((p.person_id, announced(p)) for p in people))
-    await merit.supervisor.start("incentive-worker-1")
-
-    async def known() -> bool:
-        return await _number(merit, "select count(*) from person") == payees
-
-    await until(known)
-    await merit.supervisor.stop("incentive-worker-1")
 
 
 async def _calculated(place: Place, merit: Cluster, case: str, entries: int) -> Sample:
@@ -93,7 +77,7 @@ async def _calculated(place: Place, merit: Cluster, case: str, entries: int) -> 
     await _check(merit, case, entries)
 
     async def told() -> bool:
-        return not await _number(merit, "select count(*) from outbox")
+        return not await number(merit, "select count(*) from outbox", schema="incentive")
 
     await until(told, SECONDS_MAX)
     return Sample(case, "merit", place.settings.credits, seconds, cpu, {"payees": place.settings.payees})
@@ -174,11 +158,6 @@ def _sums(page: Path) -> tuple[float, Decimal]:
             rows = conn.execute("select payee_id, sum(amount) from credit group by payee_id").fetchall()
             took.append(time.perf_counter() - since)
     return median(took), sum((total for _, total in rows), Decimal(0))
-
-
-async def _number(merit: Cluster, query: str) -> int:
-    async with db.single(merit.layout.schemas.admin_dsn, "incentive") as conn:
-        return int(await conn.fetchval(query))
 
 
 STAGE = Stage(

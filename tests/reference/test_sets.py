@@ -22,7 +22,7 @@ from merit.embedded import running
 from tests.conftest import NewDatabase
 from tests.journeys.driver import Driver, day, eventually
 from tests.journeys.importing import import_file
-from tests.merit.mappings.sets import DATA, path_of, unless_large
+from tests.merit.mappings.sets import DATA, only_if_asked_for, path_of
 from tests.oracle import numbers, periods
 from tests.oracle.figures import different
 from tests.oracle.periods import Window
@@ -52,7 +52,8 @@ class Told:
 @pytest.fixture(scope="module", params=SETS)
 async def told(request: pytest.FixtureRequest, new_database: NewDatabase) -> AsyncIterator[Told]:
     name, page = request.param, said(request.param)
-    unless_large(name, LARGE)
+    if name in LARGE:
+        only_if_asked_for(name)
     path = path_of(name)
     dsn = await new_database()
     async with running(admin_dsn=dsn, zone="UTC", currency=page["currency"]) as started, Driver(started) as driver:

@@ -9,7 +9,7 @@ import csv
 import datetime as dt
 import os
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -57,9 +57,9 @@ class Mapped:
         return {kind: len(things) for kind, things in self.things.items()}
 
 
-def unless_large(name: str, large: Collection[str]) -> None:
-    """Skips the test of a set that takes minutes, unless it is asked for."""
-    if name in large and os.environ.get("MERIT_LARGE_SETS") != "1":
+def only_if_asked_for(name: str) -> None:
+    """Skips the test of a set that takes minutes, unless large ones are asked for."""
+    if os.environ.get("MERIT_LARGE_SETS") != "1":
         pytest.skip(f"{name} is large: MERIT_LARGE_SETS=1 or `make references` compares it")
 
 

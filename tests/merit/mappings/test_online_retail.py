@@ -20,11 +20,11 @@ from tests.merit.mappings.sets import (
     grouped,
     mapped,
     month,
+    only_if_asked_for,
     overall,
     ratio,
     reference,
     total,
-    unless_large,
 )
 
 ORDER, NOTE = "crm.order.placed.v1", "crm.credit_note.issued.v1"
@@ -39,7 +39,7 @@ def counted(event: Thing) -> None:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def retail() -> Mapped:
-    unless_large("online_retail", ["online_retail"])
+    only_if_asked_for("online_retail")
     return await mapped("online_retail", counted)
 
 

@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 RETRY_SECONDS_MIN, RETRY_SECONDS_MAX = 0.2, 10.0
 ATTEMPTS_MAX = 5
 """How often a batch fails before the keys at fault are looked for and held: some three seconds with the backoff."""
+ATTEMPTS_ALONE_MAX = 30
+"""How often, when no key at all can be handled: some four minutes in which a reader that is at fault can be mended."""
 POLL_SECONDS = 0.5
 AFTER_SECONDS_MAX = 5.0
 
@@ -57,7 +59,8 @@ class Inbox:
     ``handle`` gets a batch (any mixture of partitions, in order within each) inside the transaction that also moves
     the positions; it must do nothing outside of that transaction. A batch that fails with an exception that
     ``on_error`` does not name is retried with backoff, ``attempts_max`` times; then the keys at fault are held, and the
-    others go on (chassis.dead_letters): nothing is skipped in silence, nothing is overtaken.
+    others go on (chassis.dead_letters): nothing is skipped in silence, nothing is overtaken. While none can be handled
+    that is not before ``attempts_alone_max``.
     """
 
     bus: Bus
@@ -71,6 +74,7 @@ class Inbox:
     retry_seconds_min: float = RETRY_SECONDS_MIN
     retry_seconds_max: float = RETRY_SECONDS_MAX
     attempts_max: int = ATTEMPTS_MAX
+    attempts_alone_max: int = ATTEMPTS_ALONE_MAX
     _failures: int = field(default=0, init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -136,7 +140,8 @@ class Inbox:
             if self._how(error) is OnError.RETRY:
                 raise
             log.warning("%s: a batch cannot be handled as a whole (%s)", self.group, type(error).__name__)
-            await self._commit(epochs, records, Sieve(self.handle, self._how, self.clock.now()).sift)
+            alone = self._failures >= self.attempts_alone_max
+            await self._commit(epochs, records, Sieve(self.handle, self._how, self.clock.now(), alone).sift)
         self._failures = 0
         await member.report({r.partition: r.offset + 1 for r in records})
 

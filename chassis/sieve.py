@@ -28,11 +28,15 @@ class EveryKeyFails(Exception):
 
 @dataclass
 class Sieve:
-    """Sifts one batch. ``how`` says what to do about the fault of a single record; RETRY ends the sifting with it."""
+    """Sifts one batch. ``how`` says what to do about the fault of a single record; RETRY ends the sifting with it.
+
+    ``alone``: keys are held even if no other one shows that the handler works.
+    """
 
     handle: Handle
     how: Callable[[Exception], OnError]
     now: dt.datetime
+    alone: bool
     _failed: dict[Key, Exception] = field(default_factory=dict)
     _took: bool = False
 
@@ -42,7 +46,7 @@ class Sieve:
         Raises EveryKeyFails, TooManyDeadLetters, and what the handler raises and ``how`` wants to be tried again.
         """
         await self._halve(conn, records)
-        if self._failed and not self._took:
+        if self._failed and not self._took and not self.alone:
             first = next(iter(self._failed.values()))
             raise EveryKeyFails(f"none of {len(self._failed)} keys can be handled: {type(first).__name__}") from first
 

@@ -111,6 +111,26 @@ async def test_a_fault_that_every_key_meets_is_no_keys_fault_and_holds_none(inbo
     assert Counter(await effects(reader)) == Counter(b"%d" % n for n in range(60))
 
 
+async def test_a_key_that_fails_with_no_other_beside_it_is_held_after_a_while(inbox, bus, topic, reader):
+    """On a quiet log nothing may ever come that shows whose fault it is: a person has to see it all the same."""
+    attempts = []
+
+    async def handle(conn, records):
+        attempts.append(len(records))
+        await failing_for(b"bad")(conn, records)
+
+    await bus.append(topic.name, [Outgoing(b"bad", b"1"), Outgoing(b"bad", b"2")])
+    async with running(inbox(handle, attempts_max=2, attempts_alone_max=4)):
+        await until_read(reader, bus, topic)
+    assert attempts == [2] * 2 + [2, 2, 1] * 3
+    """Twice with backoff; then each is taken apart as well, until at the third time it is held with what is behind."""
+    assert [(r["value"], r["holds"], r["reason"]) for r in await kept_letters(reader)] == [
+        (b"1", True, "Busy: cannot take b'1'"),
+        (b"2", True, dead_letters.BEHIND),
+    ]
+    assert await effects(reader) == []
+
+
 async def test_above_the_limit_of_held_keys_the_reader_stops(inbox, bus, create, reader):
     topic = await create(1)
     async with reader.transaction() as conn:

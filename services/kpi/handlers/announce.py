@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
@@ -20,7 +20,8 @@ from services.kpi.domain.cells import Asked
 from services.kpi.domain.facts import REASONS
 from services.kpi.domain.meaning import InForce, Kept
 from services.kpi.domain.measures import Term
-from services.kpi.domain.periods import Window
+from services.kpi.domain.periods import GRAINS, Window
+from services.kpi.domain.rounds import portions, steps
 from services.kpi.domain.sight import ALL
 from services.kpi.domain.timeline import Part
 from services.kpi.domain.values import plain
@@ -38,8 +39,8 @@ LOOK_SECONDS = 0.25
 RETRY_SECONDS = 2.0
 MARKS_MAX = 50_000
 """Of one round; what is left waits for the next one."""
-STEP_MARKS = 1_000
-"""Marks of one transaction, or all of a subject's where it has more."""
+STEP_PLACES = 20_000
+"""About so many values are computed by one transaction, or by one part of it where one subject has more."""
 Places = dict[Pair, int]
 """Where a value may differ, with the rank of the reason to tell."""
 Touched = dict[tuple[str, dt.date], set[Window]]
@@ -53,6 +54,7 @@ class Announcer:
     database: Database
     clock: Clock
     zone: ZoneInfo
+    places: int = STEP_PLACES
     _rests_until: float = field(default=-math.inf, init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -82,9 +84,10 @@ class Announcer:
             if not await marks.alone(conn):
                 return 0
             await turn_day(conn, self._today())
+            each = sum(len(part.known.terms) for part in (await in_force(conn)).parts) * len(GRAINS)
             waiting = await marks.waiting(conn, MARKS_MAX)
         found = 0
-        for ids in _steps(waiting):
+        for ids in steps(waiting, self.places // max(1, each)):
             if stop is None or not stop.is_set():
                 found += await self._step(ids)
         return found
@@ -97,28 +100,19 @@ class Announcer:
             taken, causes = await marks.take(conn, ids)
             if taken:
                 with telemetry.span("announce", attributes={"merit.marks": len(taken)}, links=sorted(causes)):
-                    await announce_changes(conn, taken, self.clock.now(), self._today())
+                    await announce_changes(conn, taken, self.clock.now(), self._today(), self.places)
         return len(taken)
 
     def _today(self) -> dt.date:
         return self.clock.now().astimezone(self.zone).date()
 
 
-def _steps(waiting: Iterable[Sequence[int]]) -> Iterator[list[int]]:
-    """The marks of each transaction, those of a subject never apart."""
-    ids: list[int] = []
-    for some in waiting:
-        ids += some
-        if len(ids) >= STEP_MARKS:
-            yield ids
-            ids = []
-    if ids:
-        yield ids
-
-
-async def announce_changes(conn: Connection, changed: Iterable[Mark], now: dt.datetime, today: dt.date) -> None:
+async def announce_changes(
+    conn: Connection, changed: Iterable[Mark], now: dt.datetime, today: dt.date, at_once: int = STEP_PLACES
+) -> None:
     """Compute each touched day and calendar period as of today; tell those whose value differs from the one told last.
 
+    About so many values ``at_once`` are computed and told by the same statements.
     A period under way counts what is dated until today; what is dated later is told when its day comes.
     """
     known = await in_force(conn)
@@ -128,7 +122,7 @@ async def announce_changes(conn: Connection, changed: Iterable[Mark], now: dt.da
         by_kind.setdefault(found.kind, []).append(found)
     for kind, some in by_kind.items():
         for part in known.parts:
-            await _announce_part(conn, known.kept, part, kind, some, now, as_of, today)
+            await _announce_part(conn, known.kept, part, kind, some, now, as_of, today, at_once)
 
 
 async def _announce_part(
@@ -140,22 +134,23 @@ async def _announce_part(
     now: dt.datetime,
     as_of: dt.datetime,
     today: dt.date,
+    at_once: int,
 ) -> None:
     """What is measured by the versions of one part of the timeline."""
     terms = part.known.terms
-    places = _places(part, changed, today)
-    wanted = {key: [(terms[key], pair) for pair in places[key]] for key in sorted(places)}
-    answers = await compute(conn, kept, Asked(kind, ALL), wanted, today)
-    told = await values.tell(conn, kind, _candidates(part.known, answers, places), now)
-    await announce(
-        conn,
-        [
-            value_changed(_contract(part.known, key, kind, answer, version, places, as_of), now)
-            for key, some_answers in answers.items()
-            for answer in some_answers
-            if (version := told.get(_name(key, answer)))
-        ],
-    )
+    for places in portions(_places(part, changed, today), at_once):
+        wanted = {key: [(terms[key], pair) for pair in pairs] for key, pairs in places.items()}
+        answers = await compute(conn, kept, Asked(kind, ALL), wanted, today)
+        told = await values.tell(conn, kind, _candidates(part.known, answers, places), now)
+        await announce(
+            conn,
+            [
+                value_changed(_contract(part.known, key, kind, answer, version, places, as_of), now)
+                for key, some_answers in answers.items()
+                for answer in some_answers
+                if (version := told.get(_name(key, answer)))
+            ],
+        )
 
 
 def _places(part: Part, changed: Sequence[Mark], today: dt.date) -> dict[str, Places]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import re
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -45,12 +46,17 @@ class EventRef(Struct, frozen=True, order=True, gc=False):
     id: str
 
 
+_NULL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""The escape of U+0000, which no column holds. A backslash that is escaped itself begins none."""
 _decode_envelope = msgspec.json.Decoder(Envelope).decode
 _canonical = msgspec.json.Encoder(order="sorted").encode
 
 
 def decode(record: bytes) -> Envelope:
-    """Read a structured-mode event. Raises msgspec.ValidationError or msgspec.DecodeError."""
+    """Read a structured-mode event. Raises msgspec.ValidationError (also for a null character, wherever it stands) or
+    msgspec.DecodeError."""
+    if b"\\" in record and _NULL.search(record):  # most events have no backslash, and one character is found at once
+        raise msgspec.ValidationError("the character U+0000 is not allowed")
     return _decode_envelope(record)
 
 

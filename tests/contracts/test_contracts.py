@@ -89,6 +89,20 @@ def test_the_content_of_an_example_is_its_type_subject_time_and_data(path: Path)
         assert envelope.content_hash(envelope.decode(json.dumps(event | {name: value}).encode())) != hashed
 
 
+@pytest.mark.parametrize("text", ["\0", "a\0b", "\\\0", "\\\\\0"])
+@pytest.mark.parametrize("place", ["id", "source", "subject", "extension", "data"])
+def test_a_null_character_which_no_column_holds_makes_it_no_event(place: str, text: str) -> None:
+    sound = json.loads(VALID[0].read_bytes())
+    with pytest.raises(msgspec.ValidationError, match=r"U\+0000"):
+        envelope.decode(json.dumps(sound | {place: {"of": [text]} if place == "data" else text}).encode())
+
+
+@pytest.mark.parametrize("text", ["\\u0000", "a\\\\u0000", "\\\\\\u0000", "\\ \u0001"])
+def test_a_text_that_only_looks_like_an_escaped_null_character_is_read_as_it_is(text: str) -> None:
+    sound = json.loads(VALID[0].read_bytes())
+    assert envelope.decode(json.dumps(sound | {"id": text}).encode()).id == text
+
+
 @pytest.mark.parametrize("event_type", [t for t in EVENT_TYPES if t not in ACCEPTED_FROM_CRM])
 def test_readers_of_what_merit_announces_survive_a_new_field(event_type: str) -> None:
     path = next(path for path in VALID if path.parent.name == event_type)

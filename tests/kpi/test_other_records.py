@@ -73,6 +73,16 @@ async def test_an_amount_that_our_door_would_refuse_is_refused(
             await apply_events(conn, [record(placed)], zone)
 
 
+@pytest.mark.parametrize("place", ["order_id", "customer_id", "territory"])
+async def test_a_null_character_is_poison_and_holds_no_key(
+    clean: Database, zone: ZoneInfo, record: Callable[..., Record], event: Callable[..., dict[str, Any]], place: str
+) -> None:
+    said = {"order_id": "1", "amount": "1", "currency": "USD", "credits": [], place: "a\0"}
+    with pytest.raises(Malformed):
+        async with clean.transaction() as conn:
+            await apply_events(conn, [record(event("placed", "1", "2026-02-05T17:00:00Z", **said))], zone)
+
+
 async def test_what_is_no_event_is_refused(clean: Database, zone: ZoneInfo) -> None:
     for value in (b"poison", msgspec.json.encode({"type": "crm.order.placed.v1"})):
         with pytest.raises(Malformed):

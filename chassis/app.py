@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,9 +86,14 @@ async def known_parameters_only(request: Request) -> None:
         return
     app: FastAPI = request.app
     operation = app.openapi()["paths"].get(request.scope["route"].path, {}).get(request.method.lower(), {})
-    known = {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
-    unknown = [name for name in dict.fromkeys(request.query_params) if name not in known]
-    if unknown:
+    refuse_unknown(
+        request.query_params, {one["name"] for one in operation.get("parameters", ()) if one["in"] == "query"}
+    )
+
+
+def refuse_unknown(given: Iterable[str], known: Collection[str]) -> None:
+    """Raises Problem 422 for names of query parameters that are not among those that are known."""
+    if unknown := [name for name in dict.fromkeys(given) if name not in known]:
         told = f"this route knows {', '.join(sorted(known))}" if known else "this route takes no parameter"
         faults = [problems.Fault(problems.pointer([name]), "unknown-parameter", told) for name in unknown]
         raise problems.Problem(422, "not-valid", "the request is not valid", faults)

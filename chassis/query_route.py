@@ -12,7 +12,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 from starlette.responses import Response
 
-from chassis.app import known_parameters_only
+from chassis.app import refuse_unknown
 
 
 class QueryRoute(APIRoute):
@@ -34,9 +34,9 @@ class QueryRoute(APIRoute):
         endpoint = self.endpoint
 
         async def handle(request: Request) -> Response:
-            await known_parameters_only(request)
-            who = await verified(request)
             given = request.query_params
+            refuse_unknown(given, names)
+            who = await verified(request)
             said = {n: given.getlist(n) if is_list else given[n] for n, is_list in names.items() if n in given}
             try:
                 asked = model.model_validate(said)

@@ -59,10 +59,10 @@ def app() -> FastAPI:
     async def ready() -> None: ...
 
     app = chassis_app.create("x", "x", verifier=Anyone("x", no_keys, SystemClock()), clock=SystemClock(), ready=ready)
-    for prefix, route in (("/theirs", APIRoute), ("/ours", QueryRoute)):
+    for which, route in (("theirs", APIRoute), ("ours", QueryRoute)):
         router = APIRouter(route_class=route)
-        router.get("/{key}", summary="x")(answer)
-        app.include_router(router, prefix=prefix)
+        router.get(f"/{which}/{{key}}", summary="x")(answer)
+        app.include_router(router)
     return app
 
 

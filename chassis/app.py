@@ -13,24 +13,25 @@ from starlette.types import ASGIApp
 from chassis import problems, progress
 from chassis.clock import Clock
 from chassis.requests import Trace
+from chassis.serving import in_time
 from chassis.tokens import Verifier
 
 Loop = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 """Works until the event is set, then finishes what it holds and returns."""
 
 
-READY_SECONDS_MAX = 2.0
-"""A probe waits for three."""
-
-
 @dataclass(frozen=True)
 class Service:
-    """What a composition root builds: the HTTP application, and the loops beside it (``worker``, ``relay``)."""
+    """What a composition root builds: the HTTP application, and the loops beside it (``worker``, ``relay``).
+
+    ``reach`` raises (say LogUnavailable) while the loops cannot work, whether the application can or not.
+    """
 
     name: str
     app: ASGIApp
     loops: Mapping[str, Loop] = field(default_factory=dict)
     close: Callable[[], Awaitable[None]] | None = None
+    reach: Callable[[], Awaitable[None]] | None = None
 
 
 def create(
@@ -70,11 +71,7 @@ def create(
 
     @app.get("/readyz", include_in_schema=False)
     async def readyz() -> dict[str, str]:
-        try:
-            async with asyncio.timeout(READY_SECONDS_MAX):
-                await ready()
-        except TimeoutError as error:
-            raise problems.unavailable("something that is needed does not answer in time") from error
+        await in_time(ready)
         return {"status": "ok"}
 
     return app

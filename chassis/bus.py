@@ -15,7 +15,7 @@ from typing import NamedTuple, Protocol
 from msgspec import Struct
 
 from chassis.murmur import murmur2
-from contracts.topics import Topic
+from contracts.topics import TOPICS, Topic
 
 RECORD_BYTES_MAX = 1_000_000
 
@@ -135,6 +135,17 @@ class Bus(Protocol):
     def join(self, group: str, topics: Sequence[str], locate: Locate) -> AbstractAsyncContextManager[Membership]:
         """Be a member of a group while the context is open; leaving hands the partitions over."""
         ...
+
+
+async def reach(bus: Bus, service: str) -> None:
+    """Ask the log where each topic ends that a service reads or writes. Raises LogUnavailable, also for one that
+    nobody created yet."""
+    try:
+        for topic in TOPICS:
+            if service in (topic.producer, *topic.consumers):
+                await bus.ends(topic.name)
+    except UnknownTopic as error:
+        raise LogUnavailable(f"the log has no topic {error}") from error
 
 
 def partition_of(key: bytes, partitions: int) -> int:

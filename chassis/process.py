@@ -12,6 +12,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import unquote, urlsplit
@@ -21,7 +22,7 @@ import uvloop
 
 from chassis import db, logs, telemetry
 from chassis.app import Loop, Service
-from chassis.bus import Bus
+from chassis.bus import Bus, reach
 from chassis.clock import Clock, SystemClock, pause
 from chassis.cycles import settle
 from chassis.open_bus import open_bus
@@ -164,7 +165,7 @@ def _opening(settings: Settings, schema: str, build: Build[Settings], migrations
                 await service.close()
             await bus.close()
 
-        return Service(service.name, service.app, service.loops, close)
+        return Service(service.name, service.app, service.loops, close, partial(reach, bus, schema))
 
     return opened
 
@@ -200,7 +201,7 @@ async def run(
         telemetry.name_service(service.name)
         await stack.enter_async_context(exporting(service.name))
         stack.push_async_callback(_close, service)
-        door.app = service.app
+        door.app, door.reach = service.app, service.reach if loop else None
         settle()
         if loop is None:
             await _drain(stop, door, drain_seconds)

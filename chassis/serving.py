@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 
 import uvicorn
@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from chassis.bus import LogUnavailable
 from chassis.lingering import Lingering
 from chassis.problems import Problem, problem_response, unavailable
 
@@ -21,17 +22,30 @@ DRAIN_SECONDS = 5.0
 whoever balances the load needs that long to notice."""
 FINISH_SECONDS_MAX = 20.0
 """How long requests and batches under way may then take; what is not done by then is cut off."""
+READY_SECONDS_MAX = 2.0
+"""How long what is needed may take to answer: a probe waits for three."""
 LIVE, READY, STARTED = "/livez", "/readyz", "/startupz"
+
+
+async def in_time(ready: Callable[[], Awaitable[None]]) -> None:
+    """Ask whether something is ready. Raises what it raises, and Problem 503 when there is no answer in time."""
+    try:
+        async with asyncio.timeout(READY_SECONDS_MAX):
+            await ready()
+    except TimeoutError as error:
+        raise unavailable("something that is needed does not answer in time") from error
 
 
 class Door:
     """An application with its health in front: before there is an ``app``, and while it is ``draining``.
 
-    ``health_only``: the process has other work, and of its application only the health is shown.
+    ``health_only``: the process has other work, and of its application only the health is shown. It is ready when the
+    application is, and what the work stands on can be reached (``reach`` raises while it cannot).
     """
 
     def __init__(self, health_only: bool = False) -> None:
         self.app: ASGIApp | None = None
+        self.reach: Callable[[], Awaitable[None]] | None = None
         self.draining = False
         self._health_only = health_only
 
@@ -39,7 +53,7 @@ class Door:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
-        answer = self._own(scope["path"])
+        answer = self._own(scope["path"]) or await self._missing(scope["path"])
         await (answer or self.app)(scope, receive, self._last(send) if self.draining else send)  # type: ignore[misc]
 
     def _own(self, path: str) -> ASGIApp | None:
@@ -52,6 +66,18 @@ class Door:
             return problem_response(unavailable("this process is about to stop"))
         if self._health_only and path not in (LIVE, READY):
             return problem_response(Problem(404, "not-found", "there is no such route"))
+        return None
+
+    async def _missing(self, path: str) -> ASGIApp | None:
+        """The answer that something is out of reach."""
+        if path != READY or self.reach is None:
+            return None
+        try:
+            await in_time(self.reach)
+        except LogUnavailable as error:
+            return problem_response(unavailable(str(error)))
+        except Problem as problem:
+            return problem_response(problem)
         return None
 
     def _last(self, send: Send) -> Send:

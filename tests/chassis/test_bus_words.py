@@ -7,7 +7,17 @@ from aiokafka.partitioner import murmur2 as aiokafka_murmur2
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chassis.bus import At, Partition, after, format_positions, parse_positions, partition_of
+from chassis.bus import (
+    At,
+    LogUnavailable,
+    Partition,
+    UnknownTopic,
+    after,
+    format_positions,
+    parse_positions,
+    partition_of,
+    reach,
+)
 from chassis.shares import share
 
 # org.apache.kafka.common.utils.UtilsTest.testMurmur2: signed 32-bit results of Kafka's Java client
@@ -90,3 +100,26 @@ def test_one_who_leaves_moves_only_what_they_held():
     before = share(topics, {m: frozenset("a") for m in (1, 2, 3)}, dict.fromkeys(range(6)))
     after_leaving = share(topics, {m: frozenset("a") for m in (1, 2)}, before)
     assert all(after_leaving[i] == m for i, m in before.items() if m != 3)
+
+
+class Ends:
+    """A log that is asked for the ends of its topics."""
+
+    def __init__(self, *lacking):
+        self.lacking, self.asked = lacking, []
+
+    async def ends(self, topic):
+        self.asked.append(topic)
+        if topic in self.lacking:
+            raise UnknownTopic(topic)
+
+
+async def test_a_service_reaches_the_topics_that_it_reads_and_writes_and_no_other():
+    log = Ends()
+    await reach(log, "incentive")
+    assert sorted(log.asked) == ["crm-sales", "directory-people", "fx-rates", "incentive-ledger", "targets"]
+
+
+async def test_a_topic_that_nobody_created_yet_is_out_of_reach():
+    with pytest.raises(LogUnavailable, match="no topic directory-people"):
+        await reach(Ends("directory-people"), "auth")

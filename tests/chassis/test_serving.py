@@ -17,6 +17,8 @@ from starlette.routing import Route
 
 from chassis import process
 from chassis.app import Service
+from chassis.bus import LogUnavailable
+from chassis.serving import READY_SECONDS_MAX
 
 PATIENCE_SECONDS = 10.0
 
@@ -28,13 +30,21 @@ class Part:
         self.go, self.opened, self.closed = asyncio.Event(), asyncio.Event(), False
         self.opened.set()
         self.committed = 0
+        self.down: Exception | None = None
 
     async def opening(self, stop: asyncio.Event) -> Service | None:
         waits = [asyncio.ensure_future(e.wait()) for e in (self.opened, stop)]
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
             wait.cancel()
-        return None if stop.is_set() else Service("part", self.app(), {"worker": self.work}, self.close)
+        return None if stop.is_set() else self.service()
+
+    def service(self) -> Service:
+        return Service("part", self.app(), {"worker": self.work}, self.close, self.reach)
+
+    async def reach(self) -> None:
+        if self.down:
+            raise self.down
 
     def app(self) -> Starlette:
         async def slow(_: object) -> PlainTextResponse:
@@ -158,6 +168,40 @@ async def test_a_worker_shows_its_health_alone_and_finishes_its_batch():
         part.go.set()
         assert await it.task == 0
         assert (part.committed, part.closed) == (1, True)
+
+
+async def test_a_worker_is_not_ready_while_its_log_is_out_of_reach_and_lives_on():
+    part = Part()
+    part.down = LogUnavailable("the log does not answer")
+    async with running(part, loop="worker") as it:
+        await it.until("/startupz", 200)
+        answer = await it.http.get("/readyz")
+        assert (answer.status_code, answer.json()["detail"]) == (503, "the log does not answer")
+        assert await it.status("/livez") == 200
+        part.down = None
+        assert await it.status("/readyz") == 200
+
+
+async def test_a_worker_says_in_time_that_its_log_is_silent():
+    async def silent():
+        await asyncio.Event().wait()
+
+    part = Part()
+    part.reach = silent
+    async with running(part, loop="worker") as it:
+        await it.until("/startupz", 200)
+        async with asyncio.timeout(READY_SECONDS_MAX + 0.5):
+            assert await it.status("/readyz") == 503
+        assert await it.status("/livez") == 200
+
+
+async def test_an_api_asks_itself_what_it_needs():
+    """Reads go on while the log is down."""
+    part = Part()
+    part.down = LogUnavailable("the log does not answer")
+    async with running(part) as it:
+        await it.until("/startupz", 200)
+        assert await it.status("/readyz") == 200
 
 
 async def test_an_answer_that_does_not_come_in_time_is_cut_off_and_told_by_the_exit_code():

@@ -5,16 +5,28 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from tests.conftest import KafkaBroker, NewDatabase
-from tests.faults.scenario import run
+from tests.faults.scenario import Run, run
 from tests.faults.steps import COMMITTED
 
 ORDERS, SEED = 60, 10
 DOWN_SECONDS = 2.0
 READ = {"subject_kind": "rep", "from": "2012-01-01", "to": "2013-01-01"}
 SPRUNG_SECONDS = 60.0
+ANSWER_SECONDS_MAX = 2.5
+WITHOUT_READS = ("kpi-worker-1", "kpi-relay", "incentive-worker-1", "incentive-relay")
+
+
+async def health(running: Run, name: str) -> tuple[int, int]:
+    """Whether a process says that it is alive, and that it is ready."""
+    supervisor = running.cluster.supervisor
+    async with httpx.AsyncClient(
+        base_url=supervisor.specs[name].url, timeout=ANSWER_SECONDS_MAX, trust_env=False
+    ) as http:
+        return (await http.get("/livez")).status_code, (await http.get("/readyz")).status_code
 
 
 async def test_f10_the_broker_is_restarted_and_killed(
@@ -31,6 +43,7 @@ async def test_f10_the_broker_is_restarted_and_killed(
             answer = await reader.get("/v1/kpis/sales_amount/values", params=READ)
             assert answer.status_code == 200, "reads go on while the log is down"
             assert answer.json()["as_of"]
+            assert [await health(running, name) for name in WITHOUT_READS] == [(200, 503)] * len(WITHOUT_READS)
             await asyncio.to_thread(broker.start)
             await sending
         assert set(running.client.statuses) == {202, 503}

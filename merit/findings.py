@@ -12,13 +12,14 @@ from typing import Any
 from rich import box
 from rich.table import Table
 
+from contracts.currencies import MINOR_DIGITS
 from merit.api import Api, Query
 
 READER, PAY_READER = "analyst", "compensation"
 FIRST_YEAR = 2000
 Part = tuple[str, str, str]
 """A component of pay: the key of its plan, its own, and the currency."""
-HUNDRED, TENTH, CENT = Decimal(100), Decimal("0.1"), Decimal("0.01")
+HUNDRED, TENTH = Decimal(100), Decimal("0.1")
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,8 @@ class Findings:
 
     quarter: str
     window: str
-    components: Sequence[str]
-    """The headings of pay; what plans name alike bears the plan too."""
+    components: Mapping[str, str]
+    """The headings of pay with the currency of each; what plans name alike bears the plan too."""
     lines: Sequence[Line]
     currency: str
     plans: Sequence[str] = ()
@@ -60,7 +61,7 @@ class Findings:
         for heading in ("Sales", "Growth", "Attained", *self.components):
             table.add_column(heading, justify="right", no_wrap=True)
         for line in self.lines:
-            pay = [_money(line.pay.get(component, Decimal(0))) for component in self.components]
+            pay = [_money(line.pay.get(part, Decimal(0)), currency) for part, currency in self.components.items()]
             table.add_row(line.name, _whole(line.sales), percent(line.growth), percent(line.attainment), *pay)
         return table
 
@@ -95,7 +96,8 @@ async def find(api: Api, currency: str, after: str = "") -> Findings | None:
     ]
     shown = f"{window[0]} to {window[1]}" if window else "none"
     quarter = f"{begins.year}-Q{(begins.month + 2) // 3}"
-    return Findings(quarter, shown, list(headings.values()), lines, currency, _told(plans, headings))
+    components = {heading: money for (_, _, money), heading in headings.items()}
+    return Findings(quarter, shown, components, lines, currency, _told(plans, headings))
 
 
 async def _last_day(api: Api, after: str) -> dt.date | None:
@@ -173,8 +175,8 @@ def _told(plans: Sequence[Mapping[str, Any]], headings: Mapping[Part, str]) -> l
     return told
 
 
-def _money(value: Decimal) -> str:
-    return f"{value.quantize(CENT, ROUND_HALF_UP):,}"
+def _money(value: Decimal, currency: str) -> str:
+    return f"{value:,.{MINOR_DIGITS[currency]}f}"  # the ledger has rounded it: there is nothing to cut off
 
 
 def _whole(value: Decimal) -> str:

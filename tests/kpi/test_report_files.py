@@ -51,10 +51,10 @@ async def _none() -> AsyncIterator[list[Line]]:
     yield
 
 
-def written(ending: str, lines: list[Line]) -> bytes:
+def written(ending: str, lines: list[Line], currency: str = "USD") -> bytes:
     result = Result(SPLIT, [KPIS[key] for key in SPLIT.kpis], {MARCH: [1, 2]}, TODAY, NOW, _none())
     with tempfile.TemporaryFile() as file:
-        writer = FORMATS[ending][1](result, "en", "USD", file)
+        writer = FORMATS[ending][1](result, "en", currency, file)
         writer.add(lines)
         writer.end()
         file.seek(0)
@@ -95,6 +95,17 @@ def test_what_is_written_is_read_back(some: list[Line]) -> None:
         assert all(cell.data_type != "f" for cell in sheet)
         for n, text in enumerate(row):
             assert not text.startswith(FORMULAS) or (5 <= n < len(header) - 3 and Decimal(text) < 0)
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"), [("USD", "#,##0.00##"), ("JPY", "#,##0"), ("KWD", "#,##0.000##")], ids=["2", "0", "3"]
+)
+def test_a_sheet_shows_money_with_the_digits_of_its_currency(currency: str, shown: str) -> None:
+    """The cell itself is exact."""
+    value = Value("86140098.8", Decimal("86140098.8"))
+    line = Line("s", MARCH, ("bikes",), (Answer("s", MARCH, value, 1, (), None), None))
+    cell = openpyxl.load_workbook(io.BytesIO(written("xlsx", [line], currency)))["Report"]["F2"]
+    assert (cell.value, cell.number_format) == (86140098.8, shown)
 
 
 def figures(answer: Answer | None) -> list[str | None]:

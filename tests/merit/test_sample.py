@@ -133,6 +133,8 @@ async def test_plans_that_name_a_component_alike_and_windows_in_a_window_add_up(
             earned("a", "2013-02-01", "2.20"),
             earned("b", "2013-01-01", "4.00"),
             earned("b", "2013-01-01", "8.00", "EUR"),
+            earned("b", "2013-01-01", "1234.005", "KWD"),
+            earned("b", "2013-01-01", "900", "JPY"),
         ],
     }
 
@@ -145,9 +147,21 @@ async def test_plans_that_name_a_component_alike_and_windows_in_a_window_add_up(
     async with httpx.AsyncClient(transport=httpx.MockTransport(answer), base_url="http://merit") as http:
         found = await findings.find(Api(http, token), "USD")
     assert found is not None
-    assert list(found.components) == ["bonus (a)", "base", "bonus (b)", "bonus (b) EUR"]
-    pay = {"bonus (a)": Decimal("3.30"), "bonus (b)": Decimal(4), "bonus (b) EUR": Decimal(8)}
-    assert found.lines[0].pay == pay
+    assert list(found.components) == [
+        "bonus (a)",
+        "base",
+        "bonus (b)",
+        *(f"bonus (b) {c}" for c in ("EUR", "JPY", "KWD")),
+    ]
+    assert found.lines[0].pay == {
+        "bonus (a)": Decimal("3.30"),
+        "bonus (b)": Decimal(4),
+        "bonus (b) EUR": Decimal(8),
+        "bonus (b) JPY": Decimal(900),
+        "bonus (b) KWD": Decimal("1234.005"),
+    }
+    shown = [next(iter(column.cells)) for column in found.table().columns[4:]]
+    assert shown == ["3.30", "0.00", "4.00", "8.00", "900", "1,234.005"], "each with its currency's digits"
 
 
 async def test_importing_again_changes_nothing_and_one_changed_amount_is_one_event(shop: Shop, tmp_path: Path) -> None:

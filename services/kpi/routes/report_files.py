@@ -15,6 +15,7 @@ import xlsxwriter
 from xlsxwriter.format import Format
 from xlsxwriter.worksheet import Worksheet
 
+from contracts.currencies import MINOR_DIGITS
 from services.kpi.domain import sheets
 from services.kpi.domain.definitions import Published
 from services.kpi.domain.sheets import Column, Language
@@ -23,7 +24,7 @@ from services.kpi.routes.windows import change_shown, place, value_shown
 
 DIGITS_MAX = 15
 """A sheet's numbers are binary, and exact to so many digits: a longer one is written as text."""
-_NUMBERS = {"day": "yyyy-mm-dd", "money": "#,##0.00##", "part": "0.0%"}
+_NUMBERS = {"day": "yyyy-mm-dd", "part": "0.0%"}
 _FIGURES = ("money", "part", "number")
 _WIDTHS = {"text": 16, "day": 11, "money": 18, "part": 14, "number": 14}
 
@@ -137,7 +138,8 @@ class Xlsx:
         options = {"constant_memory": True, "tmpdir": self._parts.name}
         self._book = xlsxwriter.Workbook(file, options)
         self._sheet: Worksheet = self._book.add_worksheet("Report")
-        self._formats = {c.form: self._format(c) for c in self._table.columns}
+        numbers = _NUMBERS | {"money": _money_shown(currency)}
+        self._formats = {c.form: self._format(numbers.get(c.form)) for c in self._table.columns}
         bold = self._book.add_format({"bold": True, "text_wrap": True, "valign": "top"})
         for n, column in enumerate(self._table.columns):
             self._sheet.set_column(n, n, _WIDTHS[column.form])
@@ -161,8 +163,7 @@ class Xlsx:
         self._book.close()
         self._parts.cleanup()
 
-    def _format(self, column: Column) -> Format | None:
-        shown = _NUMBERS.get(column.form)
+    def _format(self, shown: str | None) -> Format | None:
         return self._book.add_format({"num_format": shown}) if shown else None
 
     def _write(self, n: int, column: Column, cell: sheets.Cell) -> None:
@@ -175,6 +176,12 @@ class Xlsx:
             self._sheet.write_number(self._rows, n, Decimal(cell), shown)
         else:
             self._sheet.write_string(self._rows, n, cell)
+
+
+def _money_shown(currency: str) -> str:
+    """A sheet's format of amounts: with all digits of the currency, and two more where there are any."""
+    digits = MINOR_DIGITS[currency]
+    return f"#,##0.{'0' * digits}##" if digits else "#,##0"  # a sheet would show a point with nothing after it
 
 
 def _digits(cell: str) -> int:

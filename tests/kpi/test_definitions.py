@@ -43,7 +43,10 @@ def condition(**said: Any) -> dict[str, Any]:
     return {"where": [said]}
 
 
-@pytest.mark.parametrize("body", [SIMPLE, RATIO, DERIVED, GROWTH, STOCK])
+ZEROES = {"expression": "sales_amount / (1 / 2) + 0 / 1 * sales_amount"}
+
+
+@pytest.mark.parametrize("body", [SIMPLE, RATIO, DERIVED, DERIVED | ZEROES, GROWTH, STOCK])
 def test_what_can_work_is_taken(body: dict[str, Any]) -> None:
     assert parse(body, catalogue()).key == "mine"
 
@@ -122,6 +125,11 @@ def test_what_can_work_is_taken(body: dict[str, Any]) -> None:
         (DERIVED, {"expression": "no_such + sales_amount"}, [("/expression", "unknown-kpi")]),
         (DERIVED, {"expression": "1 + 2"}, [("/expression", "no-kpi")]),
         (DERIVED, {"expression": "sales_amount +"}, [("/expression", "expression")]),
+        (DERIVED, {"expression": "sales_amount / 0"}, [("/expression", "expression")]),
+        (DERIVED, {"expression": "sales_amount / (0.5 * 2 - 1)"}, [("/expression", "expression")]),
+        (DERIVED, {"expression": "sales_amount * (1 / 0)"}, [("/expression", "expression")]),
+        (DERIVED, {"expression": "sales_amount / (1 / 0)"}, [("/expression", "expression")]),
+        (DERIVED, {"expression": "sales_amount - sales_amount / 0 + 1"}, [("/expression", "expression")]),
         (DERIVED, {"expression": "__import__('os')"}, [("/expression", "expression")]),
         # filters
         (SIMPLE, condition(field="amount", operator=">="), [("/where/0/operator", "shape")]),

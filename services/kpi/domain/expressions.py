@@ -81,7 +81,8 @@ def divides(expression: Expression) -> bool:
 
 
 def units_of(expression: Expression, known: Mapping[str, Units]) -> Units:
-    """What its value is measured in. Raises BadExpression for money plus a count, money times money and the like."""
+    """What its value is measured in. Raises BadExpression for money plus a count, money times money and the like, and
+    for a division by a number that is zero."""
     match expression:
         case Constant():
             return ANY
@@ -92,6 +93,8 @@ def units_of(expression: Expression, known: Mapping[str, Units]) -> Units:
             rule = {"*": units.multiplied, "/": units.divided}.get(sign, units.added)
             if not (found := rule(left, right)):
                 raise BadExpression(f"{_either(left)} {sign} {_either(right)} makes no sense")
+            if sign == "/" and not any(refs(other)) and not calculate(other, {}):
+                raise BadExpression("it is divided by zero: it would never have a value")
             return found
 
 

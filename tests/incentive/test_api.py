@@ -50,6 +50,22 @@ async def test_bad_bodies_are_refused_whole_with_pointers(open_shop: Shop) -> No
     await shop.ask("GET", "/v1/earnings", status=422, params={"after": "x"})
 
 
+async def test_targets_are_found_by_the_days_that_their_windows_lie_within(open_shop: Shop) -> None:
+    shop = open_shop
+    await shop.targets(("cat", "2031-01-01", "2031-04-01", "1"), ("cat", "2031-04-01", "2031-07-01", "2"))
+
+    async def found(**asked: str) -> list[str]:
+        items = (await shop.ask("GET", "/v1/targets", params={"subject": "cat"} | asked))["items"]
+        return sorted(item["value"] for item in items)
+
+    assert await found() == ["1", "2"]
+    assert await found(**{"from": "2031-01-01", "to": "2031-04-01"}) == ["1"]
+    assert await found(**{"from": "2031-01-02"}) == ["2"]
+    assert await found(to="2031-07-01") == ["1", "2"]
+    assert await found(to="2031-06-30") == ["1"]
+    await shop.ask("GET", "/v1/targets", status=422, params={"from": "soon"})
+
+
 async def test_lists_come_in_pages(open_shop: Shop) -> None:
     shop = open_shop
     await shop.hear(*(shop.order(str(n), "2026-02-03", "10", "ann", "bob") for n in range(5)))

@@ -61,7 +61,7 @@ async def balance(conn: Connection, sight: Sight) -> list[tuple[str, str, int]]:
 
 
 async def targets(
-    conn: Connection, sight: Sight, filters: Mapping[str, str | None], after: str, limit: int
+    conn: Connection, sight: Sight, filters: Mapping[str, str | dt.date | None], after: str, limit: int
 ) -> list[TargetSet]:
     """Targets in sight, in order of their ids."""
     return await decisions.list_targets(conn, sight, filters, after, limit)

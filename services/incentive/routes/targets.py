@@ -52,11 +52,13 @@ class Targets(Strict):
 
 
 class TargetsQuery(PageQuery):
-    """Which targets."""
+    """Which targets: those whose windows lie within ``[from, to)``."""
 
     kpi: Identifier | None = None
     subject_kind: SubjectKind | None = None
     subject: Identifier | None = None
+    since: Annotated[dt.date | None, Field(alias="from")] = None
+    to: dt.date | None = None
 
 
 @router.post("/v1/targets", summary="Set targets: an upsert by kpi, subject and window")
@@ -83,7 +85,7 @@ async def list_targets(
     query: Annotated[TargetsQuery, Query()],
 ) -> dict[str, Any]:
     (after,) = read_cursor(query.cursor, tuple[str]) or ("",)
-    filters = {"kpi": query.kpi, "subject_kind": query.subject_kind, "subject": query.subject}
+    filters = query.model_dump(exclude={"limit", "cursor"})
     async with deps_of(request).database.transaction(readonly=True) as conn:
         found = await read.targets(conn, sight_of(caller, "targets.read"), filters, after, query.limit + 1)
     shown = found[: query.limit]

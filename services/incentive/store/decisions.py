@@ -109,22 +109,22 @@ async def save_targets(conn: Connection, changed: Sequence[TargetSet], now: dt.d
 
 
 async def list_targets(
-    conn: Connection, sight: Sight, filters: Mapping[str, str | None], after: str, limit: int
+    conn: Connection, sight: Sight, filters: Mapping[str, str | dt.date | None], after: str, limit: int
 ) -> list[TargetSet]:
-    """Targets in sight in order of their ids: one's own, and with the tree those of who is below within the window."""
+    """Targets in sight in order of their ids: one's own, and with the tree those of who is below within the window.
+    Those whose windows lie within ``[since, to)``, where that is said."""
     rows = await conn.fetch(
         BELOW + "select t.* from target t where target_id > $3"
         " and ($4::text is null or kpi = $4) and ($5::text is null or subject_kind = $5)"
         " and ($6::text is null or subject = $6)"
+        " and ($7::date is null or valid_from >= $7) and ($8::date is null or valid_to <= $8)"
         " and ($1::text is null or (subject_kind in ('rep', 'manager') and (subject = $1 or exists"
         " (select from below b where b.person_id = t.subject and b.since < t.valid_to and t.valid_from < b.until))))"
-        " order by target_id limit $7",
+        " order by target_id limit $9",
         sight.person,
         sight.tree,
         after,
-        filters.get("kpi"),
-        filters.get("subject_kind"),
-        filters.get("subject"),
+        *(filters.get(name) for name in ("kpi", "subject_kind", "subject", "since", "to")),
         limit,
     )
     return [_target_set(row) for row in rows]

@@ -168,7 +168,20 @@ def test_periods_that_move_with_the_day(period: str, grain: Any, named_so: list[
 
 @pytest.mark.parametrize(
     ("header", "ending"),
-    [("", "json"), ("*/*", "json"), ("text/html, text/csv;q=0.9", "csv"), ("application/json, text/csv", "json")],
+    [
+        ("", "json"),
+        ("*/*", "json"),
+        ("text/html, text/csv;q=0.9", "csv"),
+        ("application/json, text/csv", "json"),
+        ("text/csv, application/json", "csv"),
+        ("text/csv;q=0, */*", "json"),
+        ("text/csv; q=0.000", "json"),
+        ("application/json;q=0, */*", "csv"),
+        ("APPLICATION/JSON;Q=0, text/html", "csv"),
+        ("application/json;q=0.1, text/csv;q=0.9", "csv"),
+        ("text/csv;q=0.5, application/json;charset=utf-8;q=1.0", "json"),
+        ("text/csv;q=nonsense", "csv"),
+    ],
 )
 def test_the_format_that_is_accepted(header: str, ending: str) -> None:
     assert accepted(header) == ending

@@ -13,6 +13,7 @@ import re
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from decimal import Decimal
 from typing import IO, Annotated, Any, Literal
 
 from fastapi import Request
@@ -30,6 +31,7 @@ from services.kpi.routes.report_files import FORMATS, ReportFile
 
 WAIT_SECONDS_MAX = 20
 CHUNK_BYTES = 64 * 1024
+_WEIGHT = re.compile(r";\s*q\s*=\s*(0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\s*(?:;|$)", re.IGNORECASE)
 RESULT: dict[int | str, dict[str, Any]] = {
     200: {
         "description": f"At most {LINES_MAX} lines and {VALUES_MAX} values: more are refused with `too-many-lines`.",
@@ -71,12 +73,17 @@ async def result(request: Request, report: Report, caller: Caller, query: Result
 
 
 def accepted(header: str) -> str:
-    """The format that an Accept header prefers: the first one of ours that it names, JSON where it names none."""
+    """The format that an Accept header prefers: of ours that it names the one of the greatest weight, the first of
+    equals; where it names none, the first that it does not exclude (RFC 9110: a weight of 0 does)."""
+    weights: dict[str, Decimal] = {}
     for part in header.split(","):
-        for ending, (media_type, _) in FORMATS.items():
-            if part.split(";")[0].strip().lower() == media_type.split(";")[0]:
-                return ending
-    return "json"
+        weight = _WEIGHT.search(part)
+        weights.setdefault(part.partition(";")[0].strip().lower(), Decimal(weight[1]) if weight else Decimal(1))
+    types = {media_type.partition(";")[0]: ending for ending, (media_type, _) in FORMATS.items()}
+    said = {types[name]: weight for name, weight in weights.items() if name in types}
+    if wanted := [ending for ending, weight in said.items() if weight]:
+        return max(wanted, key=said.__getitem__)
+    return next((ending for ending in FORMATS if ending not in said), "json")
 
 
 async def _write(found: Result, ending: str, language: Language, deps: Deps, file: IO[bytes]) -> None:

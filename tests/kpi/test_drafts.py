@@ -20,7 +20,7 @@ from services.kpi.handlers import drafts
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
 from services.kpi.handlers.preview import preview
-from services.kpi.handlers.read_values import Question
+from services.kpi.handlers.questions import Question
 
 NOW = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
 LARGE: dict[str, Any] = {

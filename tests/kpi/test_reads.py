@@ -23,10 +23,11 @@ from services.kpi.handlers import define
 from services.kpi.handlers.announce import announce_changes
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
+from services.kpi.handlers.questions import Question
 from services.kpi.handlers.read_attainment import read_attainment
 from services.kpi.handlers.read_quality import read_quality
-from services.kpi.handlers.read_values import Question, read_values
 from services.kpi.store import directory, marks
+from tests.kpi.answers import answered
 
 Event, Person = Callable[..., dict[str, Any]], Callable[..., Record]
 NOW = dt.datetime(2026, 3, 10, 15, 0, tzinfo=dt.UTC)
@@ -69,7 +70,7 @@ async def seen(
 ) -> dict[str, str | None]:
     async with database.transaction() as conn:
         asked = Question(kind, list(subjects) or None, [named(period)], TODAY)
-        page = await read_values(conn, "sales_amount", asked, sight, "", 50)
+        page = await answered(conn, "sales_amount", asked, sight, "", 50)
     return {a.subject: a.value.text for a in page.answers}
 
 
@@ -161,14 +162,14 @@ async def test_a_new_definition_is_readable_at_once_and_versions_count_up(sold: 
     async with sold.transaction() as conn:
         first = await define.publish(conn, "big_orders", body, NOW, "me")
         assert await define.publish(conn, "big_orders", body, NOW, "me") == first
-        page = await read_values(conn, "big_orders", Question("company", None, [named("2026")], TODAY), Sight(), "", 50)
+        page = await answered(conn, "big_orders", Question("company", None, [named("2026")], TODAY), Sight(), "", 50)
         assert page.answers[0].value.text == "30"
         changed = body | {"where": [{"field": "territory", "operator": "not_set"}]}
         assert (await define.publish(conn, "big_orders", changed, NOW, "me")).version == 2
         with pytest.raises(BadDefinition):
             await define.publish(conn, "big_orders", body | {"key": "other"}, NOW, "me")
         with pytest.raises(KpiNotFound):
-            await read_values(conn, "no_such", Question("company", None, [named("2026")], TODAY), Sight(), "", 50)
+            await answered(conn, "no_such", Question("company", None, [named("2026")], TODAY), Sight(), "", 50)
 
 
 async def test_a_refund_counts_on_its_own_day_for_those_of_its_orders_day(
@@ -222,7 +223,7 @@ async def test_a_group_that_is_there_in_one_of_two_windows_is_nothing_in_the_oth
         await apply_events(conn, orders, zone)
         by, february = ("attributes.channel",), [named("2026-02")]
         asked = Question("territory", ["north"], february, TODAY, by, compare="previous_period")
-        page = await read_values(conn, "order_count", asked, Sight(), "", 50)
+        page = await answered(conn, "order_count", asked, Sight(), "", 50)
     told = [(a.group, a.value.text, a.before and a.before.text) for a in page.answers]
     assert told == [(("kept",), "1", "1"), (("lost",), "0", "1"), (("new",), "1", "0")]
 
@@ -233,7 +234,7 @@ async def test_what_is_to_date_is_compared_until_the_same_day(sold: Database) ->
         for day, to_date, told in (("15", False, ("20", "10")), ("15", True, ("20", "10")), ("14", True, ("0", "0"))):
             until = dt.date.fromisoformat(f"2026-02-{day}")
             asked = Question("rep", ["ann"], [named("2026-02")], until, compare="previous_period", to_date=to_date)
-            (answer,) = (await read_values(conn, "sales_amount", asked, Sight(), "", 50)).answers
+            (answer,) = (await answered(conn, "sales_amount", asked, Sight(), "", 50)).answers
             assert (answer.value.text, answer.before and answer.before.text) == told
 
 
@@ -252,5 +253,5 @@ async def test_a_refund_repeats_the_companys_own_numbers_and_takes_nothing_of_th
         await apply_events(conn, [record(order), record(refund)], zone)
         await define.publish(conn, "margin", body | {"field": "attributes.margin", "unit": "score"}, NOW, "me")
         asked = Question("territory", ["north"], [named("2026-02")], TODAY)
-        (answer,) = (await read_values(conn, "margin", asked, Sight(), "", 50)).answers
+        (answer,) = (await answered(conn, "margin", asked, Sight(), "", 50)).answers
         assert answer.value.text == "10"

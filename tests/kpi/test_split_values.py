@@ -19,7 +19,9 @@ from services.kpi.domain.periods import named
 from services.kpi.domain.sight import ALL, Sight
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
-from services.kpi.handlers.read_values import Page, Question, read_values
+from services.kpi.handlers.questions import Question
+from services.kpi.handlers.read_values import Page
+from tests.kpi.answers import answered
 
 MARCH = named("2026-03")
 AS_OF = dt.date(2026, 12, 31)
@@ -48,7 +50,7 @@ async def sold(clean: Database, zone: ZoneInfo, record: Callable[..., Record], e
 
 async def ask(database: Database, kpi: str, kind: str = "company", sight: Sight = ALL, **more: Any) -> Page:
     async with database.transaction(readonly=True) as conn:
-        return await read_values(conn, kpi, Question(kind, None, [MARCH], AS_OF, **more), sight, "", 50)
+        return await answered(conn, kpi, Question(kind, None, [MARCH], AS_OF, **more), sight, "", 50)
 
 
 def split(page: Page) -> dict[tuple[Any, ...], str | None]:

@@ -21,8 +21,8 @@ from services.kpi.domain.sight import ALL
 from services.kpi.handlers.announce import announce_changes
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
+from services.kpi.handlers.compute import compute
 from services.kpi.handlers.in_force import in_force
-from services.kpi.handlers.read_values import compute
 from services.kpi.handlers.turn_day import turn_day
 from services.kpi.store import marks
 

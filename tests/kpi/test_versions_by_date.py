@@ -22,8 +22,9 @@ from services.kpi.domain.sight import Sight
 from services.kpi.handlers import define, drafts, versions
 from services.kpi.handlers.announce import announce_changes
 from services.kpi.handlers.apply_events import apply_events
-from services.kpi.handlers.read_values import Question, read_values
+from services.kpi.handlers.questions import Question
 from services.kpi.store import marks
+from tests.kpi.answers import answered
 
 NOW = dt.datetime(2026, 4, 10, 15, 0, tzinfo=dt.UTC)
 MARCH = dt.date(2026, 3, 1)
@@ -68,7 +69,7 @@ async def conn(clean: Database, zone: ZoneInfo, record: Callable[..., Record], e
 
 async def read(conn: Connection, key: str, *periods: str, version: int | None = None) -> list[Any]:
     question = Question("company", None, [named(p) for p in periods], NOW.date())
-    page = await read_values(conn, key, question, Sight(), "", 50, version)
+    page = await answered(conn, key, question, Sight(), "", 50, version)
     return [(a.window.name, a.value.text, page.measured_by[a.window].version) for a in page.answers]
 
 

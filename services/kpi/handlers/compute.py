@@ -17,12 +17,16 @@ from services.kpi.domain.measures import Measure, Term
 from services.kpi.domain.periods import Window
 from services.kpi.domain.values import Value, readings, value_of
 from services.kpi.store import measures
-from services.kpi.store.measures import Cell, Column, Group, Numbers
+from services.kpi.store.measures import Cell, Group
+from services.kpi.store.sums import Column, Number, Numbers
 
 Pair = tuple[str, Window]
 """A subject and a window."""
 GROUPS_MAX = 20_000
 """Values in one answer; more must be asked for in smaller parts."""
+
+
+_NONE: Mapping[str, Number] = {}
 
 
 class Answer(Struct, frozen=True, gc=False):
@@ -39,6 +43,33 @@ class Answer(Struct, frozen=True, gc=False):
     before: Value | None = None
 
 
+class Work:
+    """Values of several KPIs at once, by a name for each: what must be read for them, and what they are then.
+
+    ``needed``: measures over windows, and of whom.
+    """
+
+    def __init__(self, wanted: Mapping[str, Sequence[tuple[Term, Pair]]], as_of: dt.date) -> None:
+        self._wanted, self._as_of = wanted, as_of
+        subjects: dict[tuple[int, Window], list[str]] = defaultdict(list)
+        terms = {id(term): term for some in wanted.values() for term, _ in some}
+        for some in wanted.values():
+            for term, (subject, window) in some:
+                subjects[id(term), window].append(subject)
+        self._columns = {(term, window): list(readings(terms[term], window, as_of)) for term, window in subjects}
+        self.needed: dict[Column, set[str]] = defaultdict(set)
+        for over, some_columns in self._columns.items():
+            for column in some_columns:
+                self.needed[column].update(subjects[over])
+
+    def answers(self, numbers: Numbers) -> dict[str, list[Answer]]:
+        """The values out of the numbers that were needed."""
+        return {
+            name: [_answer(term, pair, self._as_of, self._columns[id(term), pair[1]], numbers) for term, pair in some]
+            for name, some in self._wanted.items()
+        }
+
+
 async def compute(
     conn: Connection, kept: Kept, asked: Asked, wanted: Mapping[str, Sequence[tuple[Term, Pair]]], as_of: dt.date
 ) -> dict[str, list[Answer]]:
@@ -46,21 +77,8 @@ async def compute(
 
     What a term stands on is read from where it is ``kept``; of a draft nothing need be.
     """
-    subjects: dict[tuple[int, Window], list[str]] = defaultdict(list)
-    terms = {id(term): term for some in wanted.values() for term, _ in some}
-    for some in wanted.values():
-        for term, (subject, window) in some:
-            subjects[id(term), window].append(subject)
-    columns = {(term, window): list(readings(terms[term], window, as_of)) for term, window in subjects}
-    needed: dict[Column, set[str]] = defaultdict(set)
-    for over, some_columns in columns.items():
-        for column in some_columns:
-            needed[column].update(subjects[over])
-    numbers = await measures.read(conn, asked, needed, kept)
-    return {
-        name: [_answer(term, pair, as_of, columns[id(term), pair[1]], numbers) for term, pair in some]
-        for name, some in wanted.items()
-    }
+    work = Work(wanted, as_of)
+    return work.answers(await measures.read(conn, asked, work.needed, kept))
 
 
 async def compute_grouped(
@@ -87,7 +105,7 @@ def in_order(group: Group) -> list[tuple[bool, str]]:
 
 def of_nothing(term: Term, pair: Pair, as_of: dt.date, group: Group) -> Answer:
     """The value of a group that has no fact."""
-    return _answer(term, pair, as_of, (), defaultdict(dict), group)
+    return _answer(term, pair, as_of, (), {}, group)
 
 
 def _answer(
@@ -97,7 +115,7 @@ def _answer(
     subject, window = pair
 
     def read(measure: Measure, over: Window) -> Decimal | None:
-        return (numbers[measure, over].get(subject) or measures.nothing(measure)).value
+        return (numbers.get((measure, over), _NONE).get(subject) or measures.nothing(measure)).value
 
-    facts = [number.facts for column in columns if (number := numbers[column].get(subject))]
+    facts = [number.facts for column in columns if (number := numbers.get(column, _NONE).get(subject))]
     return Answer(subject, window, value_of(term, window, as_of, read), sum(facts), group)

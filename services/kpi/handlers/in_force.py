@@ -12,7 +12,8 @@ from services.kpi.store import decided, making
 
 _KNOWN_MAX = 8
 _known: dict[decided.Fingerprint, Timeline] = {}
-"""What the last of them mean: one for each installation of a process, and what changed in it."""
+"""What the last of them mean, the last one looked at at the end: one for each installation of a process, and what
+changed in it."""
 
 
 class Standing(NamedTuple):
@@ -25,7 +26,14 @@ class Standing(NamedTuple):
 async def standing(conn: Connection) -> Standing:
     """The same as in_force, and how far the log is read; both are asked for by one statement."""
     fingerprint, as_of = await decided.fingerprint(conn)
-    return Standing(_known.get(fingerprint) or await _read(conn), as_of)
+    if known := _known.pop(fingerprint, None):
+        _known[fingerprint] = known
+    return Standing(known or await _read(conn), as_of)
+
+
+def assumed() -> tuple[decided.Fingerprint, Timeline] | None:
+    """What held at the last look of this process, which is nearly always what holds; to be compared by fingerprint."""
+    return next(reversed(_known.items()), None)
 
 
 async def in_force(conn: Connection) -> Timeline:

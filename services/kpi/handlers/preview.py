@@ -20,7 +20,8 @@ from services.kpi.handlers import drafts
 from services.kpi.handlers.compute import Answer, Pair, compute
 from services.kpi.handlers.define import checked
 from services.kpi.handlers.in_force import in_force
-from services.kpi.handlers.read_values import SECONDS_MAX, Question, subjects_in_sight, value
+from services.kpi.handlers.questions import Question, value
+from services.kpi.handlers.read_values import SECONDS_MAX, next_cursor, subjects_in_sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +59,15 @@ async def preview(
     known = await in_force(conn)
     said = msgspec.to_builtins((await drafts.read(conn, key)).definition) if body is None else body
     definition = checked(key, said, known.coming)
-    subjects, next_cursor = await subjects_in_sight(conn, asked, sight, after, limit)
-    pairs = [(s, w) for s in subjects for w in asked.windows]
+    subjects = await subjects_in_sight(conn, asked, sight, after, limit)
+    pairs = [(s, w) for s in subjects[:limit] for w in asked.windows]
     async with within(SECONDS_MAX):
         drafted = await _drafted(conn, known, definition, Asked(asked.kind, sight), pairs, asked.as_of)
         published = await _published(conn, known, key, asked, pairs, sight)
     seen = [Seen(a, b) for a, b in zip(drafted, published, strict=True)]
     alive = {s.draft.subject for s in seen if s.draft.facts or (s.published and s.published.facts)}
     shown = [s for s in seen if asked.subjects is not None or s.draft.subject in alive]
-    return Preview(definition.unit, known.of(asked.windows[-1]).published.get(key), shown, next_cursor)
+    return Preview(definition.unit, known.of(asked.windows[-1]).published.get(key), shown, next_cursor(subjects, limit))
 
 
 async def _drafted(

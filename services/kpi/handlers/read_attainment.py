@@ -13,7 +13,7 @@ from services.kpi.domain.periods import split
 from services.kpi.domain.sight import Sight
 from services.kpi.domain.values import Value, attainment
 from services.kpi.handlers.in_force import in_force
-from services.kpi.handlers.read_values import value
+from services.kpi.handlers.questions import value
 from services.kpi.store import directory
 from services.kpi.store.directory import TargetVersion
 

@@ -15,7 +15,7 @@ from services.kpi.domain.periods import Window
 from services.kpi.domain.sight import Sight
 from services.kpi.domain.values import leaves
 from services.kpi.handlers.in_force import standing
-from services.kpi.handlers.read_values import Question, asked_term, meanings
+from services.kpi.handlers.questions import Question, asked_term, meanings
 from services.kpi.store import measures, values
 from services.kpi.store.measures import Behind as Behind
 from services.kpi.store.measures import Cell

@@ -26,8 +26,8 @@ from services.kpi.domain.timeline import Timeline
 from services.kpi.domain.timing import Timing, windows
 from services.kpi.handlers.compute import Answer
 from services.kpi.handlers.in_force import in_force, standing
+from services.kpi.handlers.questions import Question, compared, meanings
 from services.kpi.handlers.read_attainment import measured
-from services.kpi.handlers.read_values import Question, compared, meanings
 from services.kpi.store import directory, values
 
 SUBJECTS_MAX = 20_000

@@ -18,7 +18,7 @@ from services.kpi.domain.timeline import Timeline
 from services.kpi.domain.timing import windows
 from services.kpi.handlers.compute import Answer, Pair
 from services.kpi.handlers.in_force import in_force, standing
-from services.kpi.handlers.read_values import Question, compared, meanings
+from services.kpi.handlers.questions import Question, compared, meanings
 from services.kpi.store import values
 from services.kpi.store.measures import Group
 

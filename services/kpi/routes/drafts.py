@@ -15,7 +15,7 @@ from services.kpi.domain.definitions import Draft
 from services.kpi.domain.values import change
 from services.kpi.handlers import drafts
 from services.kpi.handlers.preview import Seen, preview
-from services.kpi.handlers.read_values import Question
+from services.kpi.handlers.questions import Question
 from services.kpi.routes.asking import PageQuery, counted, deps_of, sight_of
 from services.kpi.routes.definitions import EXAMPLE, status_of, told
 from services.kpi.routes.windows import WindowsQuery, value_item, windows_of

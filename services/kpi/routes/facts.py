@@ -17,8 +17,8 @@ from contracts.kpi import SubjectKind
 from services.kpi.domain.errors import BadQuestion
 from services.kpi.domain.fact_kinds import FactKind
 from services.kpi.domain.narrowing import FILTER_BYTES_MAX, read_filter
+from services.kpi.handlers.questions import Question
 from services.kpi.handlers.read_facts import Behind, read_facts
-from services.kpi.handlers.read_values import Question
 from services.kpi.routes.asking import counted, deps_of, sight_of
 from services.kpi.routes.values import EXAMPLE, FILTER
 from services.kpi.routes.windows import WindowQuery, windows_of

@@ -14,7 +14,7 @@ from services.kpi.domain.definitions import Compare
 from services.kpi.domain.narrowing import FILTER_BYTES_MAX, GROUP_FIELDS_MAX, read_filter
 from services.kpi.handlers import read_values
 from services.kpi.handlers.compute import Answer
-from services.kpi.handlers.read_values import Question
+from services.kpi.handlers.questions import Question
 from services.kpi.routes.asking import counted, deps_of, sight_of
 from services.kpi.routes.windows import WindowsQuery, change_shown, value_item, windows_of
 
@@ -63,9 +63,8 @@ async def read_kpi_values(
         query.completeness,
         query.to_date is not None,
     )
-    async with deps.database.transaction("repeatable_read", readonly=True) as conn:
-        sight = sight_of(caller, "kpis.read")
-        page = await read_values.read_values(conn, key, question, sight, query.cursor, limit, query.version)
+    sight = sight_of(caller, "kpis.read")
+    page = await read_values.read_values(deps.database, key, question, sight, query.cursor, limit, query.version)
     return {
         "kpi": key,
         "version": page.published.version,

@@ -31,16 +31,18 @@ class Decided(NamedTuple):
 
 
 _HOLDING = "status in ('published', 'building', 'waiting')"
-_FINGERPRINT = (
+FINGERPRINT = (
     f"(select sum(hash_record_extended(d, 0)) from definition d where {_HOLDING}),"
     " (select sum(hash_record_extended(f, 0)) from custom_field f), c.fiscal_month, c.currency"
 )
+"""As columns, of the calendar ``c``; and when the newest record that counts was appended to the log."""
+AS_OF = "(select max(read_until) from position)"
 _types = msgspec.json.Decoder(dict[str, FieldType]).decode
 
 
 async def fingerprint(conn: Connection) -> tuple[Fingerprint, dt.datetime | None]:
     """The fingerprint; and when the newest record that counts was appended to the log."""
-    (row,) = await conn.fetch(f"select {_FINGERPRINT}, (select max(read_until) from position) from calendar c")
+    (row,) = await conn.fetch(f"select {FINGERPRINT}, {AS_OF} from calendar c")
     definitions, fields, fiscal_month, currency, as_of = row
     return (definitions, fields, fiscal_month, currency), as_of
 
@@ -48,7 +50,7 @@ async def fingerprint(conn: Connection) -> tuple[Fingerprint, dt.datetime | None
 async def read(conn: Connection) -> Decided:
     """All of it and its fingerprint, by one statement, so that the two belong together."""
     rows = await conn.fetch(
-        f"select {_FINGERPRINT}, (select coalesce(jsonb_object_agg(name, type), '{{}}')::text from custom_field), v.*"
+        f"select {FINGERPRINT}, (select coalesce(jsonb_object_agg(name, type), '{{}}')::text from custom_field), v.*"
         f" from calendar c left join (select {COLUMNS} from definition where {_HOLDING}) v on true"
         " order by v.ticket, v.key, v.version"
     )

@@ -13,6 +13,7 @@ from chassis.db import Connection
 from services.kpi.domain.cells import BELOW
 from services.kpi.domain.fact_kinds import FACT_KINDS
 from services.kpi.domain.sight import Sight
+from services.kpi.domain.sql import Params
 
 
 class Candidate(Struct, frozen=True, gc=False):
@@ -39,32 +40,33 @@ async def subjects(
 
     ``asked`` picks some of them. A subject is known when anyone's facts may count for it, or any fact names it.
     """
+    params = Params()
+    return [r["subject"] for r in await conn.fetch(subjects_sql(params, kind, sight, asked, after, limit), *params)]
+
+
+def subjects_sql(params: Params, kind: str, sight: Sight, asked: Sequence[str] | None, after: str, limit: int) -> str:
+    """The same as SQL: rows ``subject``."""
     if kind in ("company", "territory"):
-        if not sight.everything:
-            return []
         known = "select 'company' as subject" if kind == "company" else _TERRITORIES
+        known = known if sight.everything else "select '' as subject where false"
     else:
-        known = 'select s.subject collate "C" as subject from span s where s.kind = $4'
+        known = f'select s.subject collate "C" as subject from span s where s.kind = {params.add(kind, "text")}'
         if sight.own is not None:
-            known += " and s.kind = 'rep' and s.subject = $5"
+            known += f" and s.kind = 'rep' and s.subject = {params.add(sight.own, 'text')}"
         if sight.tree is not None:
+            me = params.add(sight.tree, "text")
             known += (
-                " and (s.kind <> 'manager' or s.subject = $5 or exists (select from span b where b.kind = 'manager'"
-                " and b.subject = $5 and b.person_id = s.subject)) and exists (select from span m where"
-                f" {BELOW} and m.subject = $5 and m.person_id = s.person_id"
+                f" and (s.kind <> 'manager' or s.subject = {me} or exists (select from span b where b.kind = 'manager'"
+                f" and b.subject = {me} and b.person_id = s.subject)) and exists (select from span m where"
+                f" {BELOW} and m.subject = {me} and m.person_id = s.person_id"
                 " and m.valid_from < s.valid_to and s.valid_from < m.valid_to)"
             )
         known += " group by 1"
-    rows = await conn.fetch(
-        f'select subject from ({known}) k where ($1::text[] is null or subject = any($1)) and subject collate "C" > $2'
-        ' and ($4::text is not null or true) and ($5::text is null or true) order by subject collate "C" limit $3',
-        asked,
-        after,
-        limit,
-        kind,
-        sight.own or sight.tree,
+    picked = "" if asked is None else f"subject = any({params.add(asked, 'text[]')}) and "
+    return (
+        f'select subject from ({known}) k where {picked}subject collate "C" > {params.add(after, "text")}'
+        f' order by subject collate "C" limit {params.add(limit, "int")}'
     )
-    return [r["subject"] for r in rows]
 
 
 def _territories(table: str) -> str:

@@ -24,7 +24,7 @@ _ID = {"type": "string", "minLength": 1, "maxLength": 256}
 
 @cache
 def closed(type_: type[Struct]) -> type[Struct]:
-    """The same struct, refusing unknown fields here and in every struct below it."""
+    """The same struct, refusing unknown fields here and in every struct below it; written, it leaves defaults out."""
     hints = get_type_hints(type_, include_extras=True)
     fields = []
     for field in msgspec.structs.fields(type_):
@@ -41,6 +41,7 @@ def closed(type_: type[Struct]) -> type[Struct]:
         kw_only=True,
         frozen=True,
         forbid_unknown_fields=True,
+        omit_defaults=True,
     )
 
 

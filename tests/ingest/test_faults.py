@@ -29,6 +29,10 @@ ORDER_CASES: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
     "misspelt field": ({"/data/custommer_id": "x"}, {("/data/custommer_id", "unknown-field")}),
     "misspelt nested field": ({"/data/credits/0/repid": "x"}, {("/data/credits/0/repid", "unknown-field")}),
     "unknown type": ({"/type": "crm.order.lost.v1"}, {("/type", "unknown-type")}),
+    "unknown type, no date": (
+        {"/type": "crm.order.lost.v1", "/data/business_date": "x"},
+        {("/type", "unknown-type")},
+    ),
     "own type of Merit": ({"/type": "merit.target.set.v1"}, {("/type", "unknown-type")}),
     "data is a list": ({"/data": []}, {("/data", "wrong-type")}),
     "no data": ({"/data": DELETE}, {("/data", "missing")}),
@@ -184,6 +188,7 @@ async def test_what_is_allowed_is_accepted(door: Any, placed: Any, case: str) ->
         (b'"amount": "100.50"', b'"amount": "1", "amount": "100.50"', "/data/amount"),
         (b'"amount": "100.50"', b'"amount"\t: "1", "amount": "100.50"', "/data/amount"),
         (b'"amount": "100.50"', b'"territory": "\\u0022:", "amount": "1", "amount": "100.50"', "/data/amount"),
+        (b'"amount": "100.50"', b'"territory": "\\u003a", "amount": "1", "amount": "100.50"', "/data/amount"),
         (b'"share": "0.25"', b'"share": "0.5", "share": "0.25"', "/data/credits/0/share"),
         (b'"source": "crm"', b'"source": "x", "source": "crm"', "/source"),
         (b'"amount": "100.50"', b'"amount": "1", "\\u0061mount": "100.50"', "/data/amount"),

@@ -23,7 +23,8 @@ from contracts.topics import ACCEPTED_FROM_CRM, EVENT_TYPES, object_key
 from services.ingest.domain.custom_fields import CustomField
 from services.ingest.domain.door import Door as Rules
 from services.ingest.domain.faults import NotAnEvent
-from services.ingest.domain.judge import Judged, judge
+from services.ingest.domain.judge import judge
+from services.ingest.domain.judged import Judged
 from services.ingest.domain.text import TooDeep, check_depth
 from tests.ingest.events import golden
 

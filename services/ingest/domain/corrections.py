@@ -11,7 +11,8 @@ from contracts.topics import object_key
 from services.ingest.domain.door import Door
 from services.ingest.domain.entries import Entry
 from services.ingest.domain.faults import Fault, NotAnEvent, pointer, shown
-from services.ingest.domain.judge import Judged, judge
+from services.ingest.domain.judge import judge
+from services.ingest.domain.judged import Judged
 from services.ingest.domain.text import EVENT_BYTES_MAX, NESTING_MAX, Doubled, TooDeep, children
 
 KEPT = ("specversion", "source", "id", "type", "time")

@@ -2,49 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from decimal import Decimal
 
 from contracts.splits import total
-from services.ingest.domain.door import DATA, Door, Event, Rule
+from services.ingest.domain.door import DATA, Door, Rule
 from services.ingest.domain.faults import Fault
+from services.ingest.domain.said import Said
 
 
-def _parts(event: Event, door: Door) -> Iterator[Fault]:
-    for index, credit in enumerate(event["data"]["credits"]):
-        shared, counted = credit.get("share") is not None, credit.get("amount") is not None
-        if shared and counted:
-            yield Fault(f"/data/credits/{index}", "credit-with-both", "a credit says a share or an amount, not both")
-        elif not shared and not counted:
-            yield Fault(f"/data/credits/{index}", "credit-without-part", "a credit says a share or an amount")
+def _parts(event: Said, door: Door) -> list[Fault]:
+    found = []
+    for index, credit in enumerate(event.data.credits):
+        if (credit.share is None) != (credit.amount is None):
+            continue
+        if credit.share is None:
+            found.append(Fault(f"/data/credits/{index}", "credit-without-part", "a credit says a share or an amount"))
+        else:
+            found.append(
+                Fault(f"/data/credits/{index}", "credit-with-both", "a credit says a share or an amount, not both")
+            )
+    return found
 
 
-def _sums(event: Event, door: Door) -> Iterator[Fault]:
-    credits = event["data"]["credits"]
-    owners = [credit for credit in credits if not credit.get("overlay")]
-    shares = [Decimal(share) for c in owners if (share := c.get("share")) is not None]
-    amounts = [Decimal(amount) for c in owners if (amount := c.get("amount")) is not None]
+def _sums(event: Said, door: Door) -> Sequence[Fault]:
+    credits = event.data.credits
+    shares: list[Decimal] = []
+    amounts: list[Decimal] = []
+    for credit in credits:
+        if not credit.overlay:
+            if credit.share is not None:
+                shares.append(Decimal(credit.share))
+            if credit.amount is not None:
+                amounts.append(Decimal(credit.amount))
     if shares and amounts:
-        yield Fault("/data/credits", "credits-mixed", "the credits say shares or amounts, not some of each")
-    elif shares or (credits and not amounts):
+        return [Fault("/data/credits", "credits-mixed", "the credits say shares or amounts, not some of each")]
+    if shares or (credits and not amounts):
         if (whole := total(shares)) != 1:
-            yield Fault("/data/credits", "shares-not-one", f"the shares without overlay sum to {whole:f}, not to 1")
-    elif amounts and (given := total(amounts)) != (whole := Decimal(event["data"]["amount"])):
-        yield Fault("/data/credits", "amounts-not-whole", f"the amounts sum to {given:f}, the whole is {whole:f}")
+            text = f"the shares without overlay sum to {whole:f}, not to 1"
+            return [Fault("/data/credits", "shares-not-one", text)]
+    elif amounts and (given := total(amounts)) != (whole := Decimal(event.data.amount)):
+        text = f"the amounts sum to {given:f}, the whole is {whole:f}"
+        return [Fault("/data/credits", "amounts-not-whole", text)]
+    return ()
 
 
-def _reps(event: Event, door: Door) -> Iterator[Fault]:
+def _reps(event: Said, door: Door) -> list[Fault]:
+    found = []
     seen: set[tuple[str, bool]] = set()
-    for index, credit in enumerate(event["data"]["credits"]):
-        if (who := (credit["rep_id"], bool(credit.get("overlay")))) in seen:
-            yield Fault(f"/data/credits/{index}/rep_id", "rep-repeated", "this rep has a credit of this kind already")
+    for index, credit in enumerate(event.data.credits):
+        if (who := (credit.rep_id, bool(credit.overlay))) in seen:
+            text = "this rep has a credit of this kind already"
+            found.append(Fault(f"/data/credits/{index}/rep_id", "rep-repeated", text))
         seen.add(who)
+    return found
 
 
-def _no_amounts(event: Event, door: Door) -> Iterator[Fault]:
-    for index, credit in enumerate(event["data"]["credits"]):
-        if credit.get("amount") is not None:
-            yield Fault(f"/data/credits/{index}/amount", "credit-by-amount", "there is no amount to share: say a share")
+def _no_amounts(event: Said, door: Door) -> list[Fault]:
+    return [
+        Fault(f"/data/credits/{index}/amount", "credit-by-amount", "there is no amount to share: say a share")
+        for index, credit in enumerate(event.data.credits)
+        if credit.amount is not None
+    ]
 
 
 _PARTS = Rule(DATA + r"|/data/credits(/\d+)?", _parts)

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from services.ingest.domain.custom_fields import CustomField
 from services.ingest.domain.faults import Fault
-
-Event = Mapping[str, Any]
-"""An event as JSON values."""
+from services.ingest.domain.said import Said
 
 FIRST_YEAR, LAST_YEAR = 1970, 9998
 """Business days lie in these years; a day within them is within reach of any zone's offset."""
@@ -39,20 +37,21 @@ class Door:
             return when
         return when.astimezone(self.zone).date() if FIRST_YEAR <= when.year <= LAST_YEAR else when.date()
 
-    def day_faults(self, day: dt.date, where: str, days_max: int = FUTURE_DAYS_MAX) -> Iterator[Fault]:
+    def day_faults(self, day: dt.date, where: str, days_max: int = FUTURE_DAYS_MAX) -> Sequence[Fault]:
         """What is wrong with a day: before FIRST_YEAR, or more than ``days_max`` days from today."""
         if day.year < FIRST_YEAR:
-            yield Fault(where, "ancient-date", f"{day} is before {FIRST_YEAR}")
+            return [Fault(where, "ancient-date", f"{day} is before {FIRST_YEAR}")]
         if (day - self.today).days > days_max:
             latest = "tomorrow" if days_max == 1 else f"{days_max} days from today"
-            yield Fault(where, "future-date", f"{day} is later than {latest} in {self.zone.key}")
+            return [Fault(where, "future-date", f"{day} is later than {latest} in {self.zone.key}")]
+        return ()
 
 
 class Rule(NamedTuple):
     """``reads``: a regular expression over the pointers of the places that ``check`` relies on."""
 
     reads: str
-    check: Callable[[Event, Door], Iterator[Fault]]
+    check: Callable[[Said, Door], Sequence[Fault]]
 
 
 DATA = r"|/data"

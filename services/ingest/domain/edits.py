@@ -12,7 +12,8 @@ import msgspec
 from services.ingest.domain.corrections import Patch, corrected, undoing, written
 from services.ingest.domain.door import Door
 from services.ingest.domain.entries import Action, Edit, Entry, State
-from services.ingest.domain.judge import Judged, judge
+from services.ingest.domain.judge import judge
+from services.ingest.domain.judged import Judged
 from services.ingest.domain.outcomes import First, Outcome, decide
 
 EDITS_MAX = 200

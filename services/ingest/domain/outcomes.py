@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from services.ingest.domain.judge import Judged
+from services.ingest.domain.judged import Judged
 
 Outcome = Literal["accepted", "duplicate", "quarantined", "conflict"]
 OUTCOMES: tuple[Outcome, ...] = ("accepted", "duplicate", "quarantined", "conflict")

@@ -2,49 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from contracts import sales
 from contracts.currencies import MINOR_DIGITS
 from contracts.splits import total
 from services.ingest.domain import credit_rules, when_rules
-from services.ingest.domain.door import DATA, Door, Event, Rule
+from services.ingest.domain.door import DATA, Door, Rule
 from services.ingest.domain.faults import Fault
+from services.ingest.domain.said import Said
 
 
-def _currency(event: Event, door: Door) -> Iterator[Fault]:
-    code = event["data"].get("currency")
-    if code is not None and code not in MINOR_DIGITS:
-        yield Fault("/data/currency", "unknown-currency", f"{code} is no ISO 4217 code")
+def _currency(event: Said, door: Door) -> Sequence[Fault]:
+    code = event.data.currency
+    if code is None or code in MINOR_DIGITS:
+        return ()
+    return [Fault("/data/currency", "unknown-currency", f"{code} is no ISO 4217 code")]
 
 
-def _currency_of_the_amount(event: Event, door: Door) -> Iterator[Fault]:
-    data = event["data"]
-    if data.get("amount") is not None and data.get("currency") is None:
-        yield Fault("/data/currency", "missing", "an amount needs its currency")
+def _currency_of_the_amount(event: Said, door: Door) -> Sequence[Fault]:
+    if event.data.amount is None or event.data.currency is not None:
+        return ()
+    return [Fault("/data/currency", "missing", "an amount needs its currency")]
 
 
-def _above_zero(event: Event, door: Door) -> Iterator[Fault]:
-    if Decimal(event["data"]["amount"]) == 0:
-        yield Fault("/data/amount", "amount-zero", "what takes nothing away says nothing: the amount is above zero")
+def _above_zero(event: Said, door: Door) -> Sequence[Fault]:
+    if Decimal(event.data.amount):
+        return ()
+    return [Fault("/data/amount", "amount-zero", "what takes nothing away says nothing: the amount is above zero")]
 
 
-def _refund(event: Event, door: Door) -> Iterator[Fault]:
-    data = event["data"]
-    lines, amount = data.get("lines") or [], data.get("amount")
-    unpriced = [i for i, line in enumerate(lines) if line.get("amount") is None]
+def _refund(event: Said, door: Door) -> Sequence[Fault]:
+    lines, amount = event.data.lines or [], event.data.amount
     if amount is None and not lines:
-        yield Fault("/data/amount", "refund-without-amount", "a refund says an amount, or lines with amounts")
-    for index in unpriced:
-        yield Fault(f"/data/lines/{index}/amount", "missing", "a refunded line says its amount")
-    if unpriced:
-        return
-    priced = total(Decimal(line["amount"]) for line in lines)
+        return [Fault("/data/amount", "refund-without-amount", "a refund says an amount, or lines with amounts")]
+    if unpriced := [index for index, line in enumerate(lines) if line.amount is None]:
+        return [
+            Fault(f"/data/lines/{index}/amount", "missing", "a refunded line says its amount") for index in unpriced
+        ]
+    found = []
+    priced = total(Decimal(line.amount) for line in lines)
     if amount is not None and lines and priced != Decimal(amount):
-        yield Fault("/data/amount", "refund-amounts-differ", f"the lines sum to {priced:f}, not to {amount}")
-    if (amount is not None or lines) and (Decimal(amount) if amount is not None else priced) == 0:
-        yield Fault("/data/amount" if amount is not None else "/data/lines", "refund-zero", "a refund is above zero")
+        text = f"the lines sum to {priced:f}, not to {amount}"
+        found.append(Fault("/data/amount", "refund-amounts-differ", text))
+    if (Decimal(amount) if amount is not None else priced) == 0:
+        where = "/data/amount" if amount is not None else "/data/lines"
+        found.append(Fault(where, "refund-zero", "a refund is above zero"))
+    return found
 
 
 _CURRENCY = Rule(DATA + "|/data/currency", _currency)

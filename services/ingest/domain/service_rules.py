@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 from contracts import service
 from services.ingest.domain import credit_rules, when_rules
-from services.ingest.domain.door import DATA, Door, Event, Rule
+from services.ingest.domain.door import DATA, Door, Rule
 from services.ingest.domain.faults import Fault
+from services.ingest.domain.said import Said
 
 
-def _score(event: Event, door: Door) -> Iterator[Fault]:
-    score, highest = event["data"]["score"], event["data"].get("scale_max", service.SCALE_MAX)
-    if Decimal(score) > highest:
-        yield Fault("/data/score", "score-above-scale", f"{score} lies above the scale, which ends at {highest}")
+def _score(event: Said, door: Door) -> Sequence[Fault]:
+    score, highest = event.data.score, event.data.scale_max or service.SCALE_MAX
+    if Decimal(score) <= highest:
+        return ()
+    return [Fault("/data/score", "score-above-scale", f"{score} lies above the scale, which ends at {highest}")]
 
 
 BY_TYPE: Mapping[str, tuple[Rule, ...]] = {

@@ -18,7 +18,8 @@ from chassis.telemetry import current_traceparent
 from contracts.envelope import STRUCTURED
 from services.ingest.domain.door import Door
 from services.ingest.domain.faults import Fault, NotAnEvent
-from services.ingest.domain.judge import Judged, Mark, judge
+from services.ingest.domain.judge import judge
+from services.ingest.domain.judged import Judged, Mark
 from services.ingest.domain.outcomes import First, Outcome, decide, settle
 from services.ingest.handlers.custom_fields import CustomFields
 from services.ingest.handlers.identities import Identities

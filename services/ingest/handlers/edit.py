@@ -25,7 +25,7 @@ from services.ingest.domain.edits import (
     Wanted,
 )
 from services.ingest.domain.entries import Edit, Entry, EntryFilter
-from services.ingest.domain.judge import Judged
+from services.ingest.domain.judged import Judged
 from services.ingest.domain.outcomes import First, settle
 from services.ingest.handlers.accept import Intake, position_of
 from services.ingest.handlers.record import SOUND

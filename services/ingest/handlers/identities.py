@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from chassis.db import Database, DatabaseUnavailable
 from chassis.joined import Joined
-from services.ingest.domain.judge import Judged
+from services.ingest.domain.judged import Judged
 from services.ingest.domain.outcomes import First
 from services.ingest.store import quarantine, seen
 

@@ -11,7 +11,7 @@ from chassis.clock import Clock
 from chassis.db import Connection
 from services.ingest.domain.counts import Counts
 from services.ingest.domain.entries import Entry
-from services.ingest.domain.judge import Judged
+from services.ingest.domain.judged import Judged
 from services.ingest.domain.outcomes import Outcome
 from services.ingest.store import counts as counted
 from services.ingest.store import quarantine

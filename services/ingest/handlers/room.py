@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from chassis.clock import Clock
 from chassis.db import Database
 from services.ingest.domain.faults import Fault
-from services.ingest.domain.judge import Judged
+from services.ingest.domain.judged import Judged
 from services.ingest.domain.outcomes import Outcome
 from services.ingest.domain.room import Load, Room, crowded
 from services.ingest.handlers.fresh import FRESH_SECONDS

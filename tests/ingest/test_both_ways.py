@@ -100,7 +100,7 @@ def test_both_ways_say_the_same(text: bytes) -> None:
         assert quick is None
         return
     if quick is None:
-        assert careful.faults or b"\\u" in text or b"data_base64" in text
+        assert careful.faults or b"\\u00" in text or b"data_base64" in text
         return
     assert careful.faults == quick.faults == ()
     for name in ("raw", "source", "id", "type", "object_id", "mark", "event", "reps", "topic"):
@@ -113,5 +113,6 @@ def test_an_event_without_a_fault_is_found_sound_at_once(event_type: str) -> Non
     for pointer, value in ADDED:
         event = golden(event_type)
         put(event, pointer.split("/")[1:], value)
-        text = json.dumps(event, ensure_ascii=False).encode()
-        assert bool(sound(text, RULES)) == (not explained(text, RULES).faults), pointer
+        for ascii in (True, False):
+            text = json.dumps(event, ensure_ascii=ascii).encode()
+            assert bool(sound(text, RULES)) == (not explained(text, RULES).faults), pointer

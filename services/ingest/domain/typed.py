@@ -66,7 +66,7 @@ def typed(raw: bytes) -> Typed | None:
 def says_all(read: Typed, raw: bytes) -> bool:
     """Whether ``raw`` says nothing but this: no other attribute, nothing that holds by default, no key twice.
 
-    Each key has a colon. Without ``\\u`` no colon is escaped, and a string has as many in the text as in its value:
-    written anew, the event has as many as before unless a key was dropped with its own.
+    Each key has a colon. Where none is escaped, a string has as many in the text as in its value: written anew, the
+    event has as many as before unless a key was dropped with its own.
     """
     return not escapes(raw) and _write(read).count(b":") == raw.count(b":")

@@ -87,6 +87,7 @@ ENVELOPE = [
     *(Case(("time",), t, "future-date") for t in ("2026-03-12T04:00:00Z", "2027-01-01T00:00:00Z",
         "9999-12-31T23:59:59-12:00")),
     *(Case(("time",), t, "ancient-date") for t in ("1969-12-31T00:00:00Z", "0001-01-01T00:00:00+14:00")),
+    Case(("id",), " ", "blank"), Case(("source",), " \u2003", "blank"),
     Case(("id",), "x" * 257, "too-long"), Case(("id",), "a\0", "nul-character"), Case(("id",), HALF, "lone-surrogate"),
     Case(("source",), "x" * 257, "too-long"), Case(("subject",), "", "empty"), Case(("subject",), 5, "wrong-type"),
     Case(("datacontenttype",), "text/xml", "not-json-data"), Case(("data",), DELETE, "missing"),
@@ -158,6 +159,7 @@ def _values(type_: inspect.Type, path: Path, sound: Any) -> Iterator[Case]:
             yield Case(path, "x" * ((most or 0) + 1), "too-long")
             if least:
                 yield Case(path, "", "empty")
+                yield from (Case(path, value, "blank") for value in (" ", "\t\n", "\u00a0"))
         case inspect.IntType(ge=least, le=most):
             yield from (Case(path, v, "out-of-bounds") for v in ((least or 0) - 1, (most or 0) + 1, HUGE))
             yield from (Case(path, v, "wrong-type") for v in (1.0, "1", BEYOND, True))

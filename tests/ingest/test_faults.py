@@ -53,6 +53,11 @@ ORDER_CASES: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
     "id too long": ({"/id": "x" * 257}, {("/id", "too-long")}),
     "order id too long": ({"/data/order_id": "x" * 257}, {("/data/order_id", "too-long")}),
     "order id empty": ({"/data/order_id": ""}, {("/data/order_id", "empty")}),
+    "order id blank": ({"/data/order_id": " "}, {("/data/order_id", "blank")}),
+    "ids blank": (
+        {"/id": "\t", "/source": "\u00a0 ", "/data/territory": "\n", "/data/credits/0/rep_id": "  "},
+        {(at, "blank") for at in ("/id", "/source", "/data/territory", "/data/credits/0/rep_id")},
+    ),
     "subject empty": ({"/subject": ""}, {("/subject", "empty")}),
     "NUL in a text": ({"/data/customer_id": "a\0b"}, {("/data/customer_id", "nul-character")}),
     "NUL in the id": ({"/id": "a\0b"}, {("/id", "nul-character")}),

@@ -38,7 +38,8 @@ def sound(raw: bytes, door: Door) -> Judged | None:
     if not says_all(read, raw) and not ((values := text.plain(raw)) and _well_named(values)):
         return None
     time = read.instant
-    if not rules.hold(Said(raw, read.type, time, read.datacontenttype, read.data, values), door):
+    said = Said(raw, read.source, read.id, read.type, time, read.datacontenttype, read.data, values)
+    if not rules.hold(said, door):
         return None
     content = envelope.content_hash_of(read.type, read.subject, time, values["data"] if values else read.data)
     object_id = getattr(read.data, object_key(read.type))

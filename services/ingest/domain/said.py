@@ -19,6 +19,8 @@ class Said(Struct, frozen=True, gc=False):
     """
 
     raw: bytes
+    source: str
+    id: str
     type: str
     time: dt.datetime | None
     datacontenttype: Any
@@ -43,6 +45,8 @@ def loosely(raw: bytes, event: dict[str, Any]) -> Said:
     data = _loose(event.get("data"))
     return Said(
         raw,
+        event["source"],
+        event["id"],
         str(event.get("type")),
         _instant(event.get("time")),
         event.get("datacontenttype"),

@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from fastapi import Depends, FastAPI, Request
-from starlette.types import ASGIApp
+from fastapi import Depends, FastAPI, Request, Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis import problems, progress
 from chassis.clock import Clock
@@ -34,6 +34,52 @@ class Service:
     reach: Callable[[], Awaitable[None]] | None = None
 
 
+Answer = Callable[[Request], Awaitable[Response]]
+
+
+class App(FastAPI):
+    """FastAPI, and beside it what is asked most: FastAPI has a dozen layers before a route, and each message passes
+    through them again."""
+
+    def __init__(self, part: str, clock: Clock, statuses: problems.Statuses, **described: Any) -> None:
+        super().__init__(**described)
+        self._beside: dict[tuple[str, str], ASGIApp] = {}
+        self._part, self._clock, self._statuses = part, clock, statuses
+        problems.install(self, statuses)
+        self.add_middleware(Trace, clock=clock, part=part)
+
+    def beside(self, method: str, path: str, answer: Answer) -> None:
+        """Have this answered by itself, with its traces and problems as everywhere. ``path`` has no parameter; the
+        same route among FastAPI's own describes it, and refuses other methods."""
+        self._beside[method, path] = Trace(_Beside(self, path, answer, self._statuses), self._clock, self._part)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        found = self._beside.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
+        await (found(scope, receive, send) if found else super().__call__(scope, receive, send))
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """One route beside FastAPI."""
+
+    app: App
+    path: str
+    answer: Answer
+    statuses: problems.Statuses
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"], scope["route"] = self.app, self
+        try:
+            response = await self.answer(Request(scope, receive))
+        except Exception as error:
+            problem = problems.problem_of(error, self.statuses)
+            await problems.problem_response(problem)(scope, receive, send)
+            if problem.status == problems.INTERNAL:
+                raise  # nobody foresaw it: the server tells its log
+        else:
+            await response(scope, receive, send)
+
+
 def create(
     title: str,
     description: str,
@@ -43,10 +89,13 @@ def create(
     ready: Callable[[], Awaitable[None]],
     error_status: Mapping[type[Exception], int] | None = None,
     stuck_seconds: float = progress.STUCK_SECONDS,
-) -> FastAPI:
+) -> App:
     """A FastAPI application with Merit's habits. ``ready`` raises (say DatabaseUnavailable) while it cannot serve;
     ``/livez`` fails when a loop of this process has not turned for ``stuck_seconds``."""
-    app = FastAPI(
+    app = App(
+        title.removeprefix("Merit "),
+        clock,
+        error_status or {},
         title=title,
         description=description,
         version="1",
@@ -56,8 +105,6 @@ def create(
         dependencies=[Depends(known_parameters_only)],
     )
     app.state.verifier = verifier
-    problems.install(app, error_status)
-    app.add_middleware(Trace, clock=clock, part=title.removeprefix("Merit "))
 
     @app.get("/livez", include_in_schema=False)
     async def livez() -> dict[str, str]:

@@ -20,6 +20,8 @@ from chassis.telemetry import current_trace_id
 MEDIA_TYPE = "application/problem+json"
 TYPE_BASE = "https://merit.dev/problems/"
 RETRY_AFTER_SECONDS = 2
+INTERNAL = 500
+"""The status of what nobody foresaw."""
 
 TITLES = {
     400: "Bad request",
@@ -94,47 +96,42 @@ def pointer(path: Sequence[str | int]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in path)
 
 
-def install(app: FastAPI, error_status: Mapping[type[Exception], int] | None = None) -> None:
-    """Answer every error of this app as a problem. ``error_status`` maps a service's own refusals to a status;
-    the problem's code is the class name in kebab-case, its detail the exception's text, its errors ``faults``."""
+Statuses = Mapping[type[Exception], int]
+"""A service's own refusals and their statuses. A refusal's problem has the class's name in kebab-case for its code, the
+exception's text for its detail, and its ``faults`` for its errors."""
 
-    async def on_problem(_: Request, error: Exception) -> Response:
-        assert isinstance(error, Problem)
-        return problem_response(error)
 
-    async def on_invalid(_: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
-        faults = [Fault(pointer(e["loc"][1:]), str(e["type"]), str(e["msg"])) for e in error.errors()]
-        return problem_response(Problem(422, "not-valid", "the request is not valid", faults))
+def install(app: FastAPI, error_status: Statuses | None = None) -> None:
+    """Answer every error of this app as a problem."""
+    statuses = error_status or {}
 
-    async def on_http(_: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        code = TITLES.get(error.status_code, "error").lower().replace(" ", "-")
-        return problem_response(Problem(error.status_code, code, str(error.detail), headers=error.headers or {}))
+    async def on_error(_: Request, error: Exception) -> Response:
+        return problem_response(problem_of(error, statuses))
 
-    async def on_null_character(_: Request, error: Exception) -> Response:
-        return problem_response(Problem(422, "not-valid", "a text holds a null character, which nothing here can hold"))
+    own = (Problem, RequestValidationError, HTTPException, CharacterNotInRepertoireError, LogUnavailable)
+    for kind in {*own, DatabaseUnavailable, *statuses, Exception}:
+        app.add_exception_handler(kind, on_error)
 
-    async def on_unavailable(_: Request, error: Exception) -> Response:
-        return problem_response(unavailable(str(error)))
 
-    async def on_refusal(_: Request, error: Exception) -> Response:
-        statuses = error_status or {}
-        status = next(statuses[kind] for kind in type(error).__mro__ if kind in statuses)  # the narrowest one
-        return problem_response(Problem(status, kebab(type(error).__name__), str(error), getattr(error, "faults", ())))
-
-    async def on_bug(_: Request, error: Exception) -> Response:
-        return problem_response(Problem(500, "internal", "something went wrong here; the trace id helps to find it"))
-
-    app.add_exception_handler(Problem, on_problem)
-    app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(HTTPException, on_http)
-    app.add_exception_handler(CharacterNotInRepertoireError, on_null_character)
-    app.add_exception_handler(LogUnavailable, on_unavailable)
-    app.add_exception_handler(DatabaseUnavailable, on_unavailable)
-    for refusal in error_status or {}:
-        app.add_exception_handler(refusal, on_refusal)
-    app.add_exception_handler(Exception, on_bug)
+def problem_of(error: Exception, statuses: Statuses) -> Problem:
+    """What an error is for the client."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            faults = [Fault(pointer(e["loc"][1:]), str(e["type"]), str(e["msg"])) for e in error.errors()]
+            return Problem(422, "not-valid", "the request is not valid", faults)
+        case HTTPException():
+            code = TITLES.get(error.status_code, "error").lower().replace(" ", "-")
+            return Problem(error.status_code, code, str(error.detail), headers=error.headers or {})
+        case CharacterNotInRepertoireError():
+            return Problem(422, "not-valid", "a text holds a null character, which nothing here can hold")
+        case LogUnavailable() | DatabaseUnavailable():
+            return unavailable(str(error))
+    for kind in type(error).__mro__:  # the narrowest one
+        if kind in statuses:
+            return Problem(statuses[kind], kebab(type(error).__name__), str(error), getattr(error, "faults", ()))
+    return Problem(INTERNAL, "internal", "something went wrong here; the trace id helps to find it")
 
 
 def kebab(name: str) -> str:

@@ -58,7 +58,9 @@ def create_app(deps: Deps) -> FastAPI:
     gauge = Gauge(deps.database, deps.clock, deps.room)
     identities = Identities(deps.database)
     intake = Intake(deps.database, deps.bus, deps.clock, deps.zone, identities, policies, fields, gauge)
-    app.router.routes.append(Route(events.PATH, events.Events(intake, deps.receipt_seconds), methods=["POST"]))
+    answer = events.Events(intake, deps.receipt_seconds).answer
+    app.router.routes.append(Route(events.PATH, answer, methods=["POST"]))
+    app.beside("POST", events.PATH, answer)
     app.include_router(quarantine.router(Quarantine(deps.database), Editing(intake)))
     app.include_router(reading.router(Verification(deps.database, deps.bus)))
     app.include_router(catalogue.router(policies, fields))
@@ -67,7 +69,7 @@ def create_app(deps: Deps) -> FastAPI:
 
 
 def _document(app: FastAPI) -> None:
-    """Put the plain ASGI route into the OpenAPI document."""
+    """Put the plain route into the OpenAPI document."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from fastapi import HTTPException
+from fastapi import HTTPException, Request, Response
 from pydantic import BaseModel
 
 from chassis import app as chassis_app
@@ -76,9 +76,18 @@ async def client(clock):
     async def body(body: Body, limit: int = 1) -> Body:
         return body
 
+    for name, error in ERRORS.items():
+        app.beside("GET", f"/beside/{name}", failing(error))
     transport = httpx.ASGITransport(app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
         yield client
+
+
+def failing(error: Exception) -> chassis_app.Answer:
+    async def answer(request: Request) -> Response:
+        raise error
+
+    return answer
 
 
 CASES = {
@@ -95,9 +104,10 @@ CASES = {
 }
 
 
+@pytest.mark.parametrize("where", ["raise", "beside"])
 @pytest.mark.parametrize("name", CASES)
-async def test_an_error_is_a_problem(client, name):
-    answer = await client.get(f"/raise/{name}", headers={"traceparent": TRACEPARENT})
+async def test_an_error_is_a_problem(client, name, where):
+    answer = await client.get(f"/{where}/{name}", headers={"traceparent": TRACEPARENT})
     status, code, detail = CASES[name]
     assert answer.status_code == status
     assert answer.headers["content-type"] == MEDIA_TYPE
@@ -123,6 +133,14 @@ async def test_a_problem_brings_its_own_headers(client):
 async def test_a_bug_shows_nothing_of_the_inside(client):
     text = (await client.get("/raise/bug")).text
     assert not [word for word in ("secret", "Traceback", "db.internal", "RuntimeError") if word in text]
+
+
+async def test_the_server_hears_of_a_bug(client):
+    client._transport.raise_app_exceptions = True
+    for where in ("raise", "beside"):
+        assert (await client.get(f"/{where}/unknown")).status_code == 404
+        with pytest.raises(RuntimeError):
+            await client.get(f"/{where}/bug")
 
 
 async def test_an_invalid_body_points_at_each_fault(client):

@@ -1,4 +1,4 @@
-"""``POST /v1/events`` as plain ASGI: the body is read under a limit and a deadline, and decoded once."""
+"""``POST /v1/events``: the body is read under a limit and a deadline, and each event in it decoded once."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import msgspec
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
 
 from chassis.problems import Fault, Problem
 from chassis.tokens import Caller, requires
@@ -25,35 +24,30 @@ _STRICT = {"Preference-Applied": "handling=strict"}
 
 
 class Events:
-    """The ASGI application behind the route."""
-
-    path, permission = PATH, PERMISSION
+    """What answers the route."""
 
     def __init__(self, intake: Intake, receipt_seconds: float = RECEIPT_SECONDS_MAX) -> None:
         self.intake, self.receipt_seconds = intake, receipt_seconds
         self._caller = requires(PERMISSION)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        request = Request(scope, receive)
+    async def answer(self, request: Request) -> Response:
+        """202 with what became of each event. Raises Problem, and what ``services.ingest.routes`` gives a status."""
         caller = await self._caller(request)
-        headers = scope["headers"]
+        headers = request.scope["headers"]
         kind, strict = check_media(headers), prefers_strict(headers)
-        try:
-            body = await _body(request, self.receipt_seconds)
-        except ClientDisconnect:
-            return
-        sent = read(kind, headers, body)
+        sent = read(kind, headers, await _body(request, self.receipt_seconds))
         try:
             receipt = await self.intake.take(sent, caller.subject, strict=strict, only_source=_only_source(caller))
         except NotValid as error:
             faults = [Fault(fault.pointer, fault.code, fault.detail) for fault in error.faults]
             raise Problem(422, "not-valid", str(error), faults, _STRICT) from error
         content = msgspec.json.encode(_shown(receipt))
-        await Response(content, 202, _STRICT if strict else None, "application/json")(scope, receive, send)
+        return Response(content, 202, _STRICT if strict else None, "application/json")
 
 
 async def _body(request: Request, seconds_max: float) -> bytes:
-    """The whole body. Raises Problem 413 as soon as it is over the limit, announced or not, and 408 at the deadline."""
+    """The whole body. Raises Problem 413 as soon as it is over the limit, announced or not, 408 at the deadline, and
+    400, which nobody reads, when the client went away."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > BODY_BYTES_MAX:
         raise _too_large()
@@ -66,6 +60,8 @@ async def _body(request: Request, seconds_max: float) -> bytes:
                 if size > BODY_BYTES_MAX:
                     raise _too_large()
                 chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise Problem(400, "broken-off", "the connection ended before the body did") from error
     except TimeoutError as error:
         raise Problem(408, "receipt-timeout", f"the body took over {seconds_max:g} seconds") from error
     return b"".join(chunks)

@@ -132,6 +132,33 @@ SOUND_ORDERS: dict[str, dict[str, Any]] = {
 }  # fmt: skip
 
 
+# In New York it is five hours earlier than UTC. Each line: when it ended, and when it says that it had begun.
+ENDED = {"type": "crm.opportunity.won.v1", "data": {"opportunity_id": "1", "rep_id": "7"}}
+SETTLED = {"type": "crm.case.resolved.v1", "data": {"case_id": "1", "rep_id": "7"}}
+BACKWARDS: dict[str, dict[str, Any]] = {
+    "a day later": {"/time": "2026-03-02T12:00:00Z", "/data/opened_at": "2026-03-03"},
+    "an hour later": {"/time": "2026-03-02T12:00:00Z", "/data/opened_at": "2026-03-02T13:00:00Z"},
+    "a day after its date": {"/data/business_date": "2026-03-01", "/data/opened_at": "2026-03-02"},
+    "an instant after its date": {"/data/business_date": "2026-03-01", "/data/opened_at": "2026-03-02T05:00:00Z"},
+    "an hour later, told with its date": {
+        "/time": "2026-03-02T12:00:00Z",
+        "/data/business_date": "2026-03-02",
+        "/data/opened_at": "2026-03-02T13:00:00Z",
+    },
+}
+FORWARDS: dict[str, dict[str, Any]] = {
+    "in no time": {"/time": "2026-03-02T12:00:00Z", "/data/opened_at": "2026-03-02T12:00:00Z"},
+    "within what clocks differ": {"/time": "2026-03-02T12:00:00Z", "/data/opened_at": "2026-03-02T12:00:59Z"},
+    "on one day": {"/time": "2026-03-02T12:00:00Z", "/data/opened_at": "2026-03-02"},
+    "on one day of the business": {"/time": "2026-03-02T03:00:00Z", "/data/opened_at": "2026-03-01"},
+    "on the day of its date": {
+        "/time": "2026-03-05T12:00:00Z",
+        "/data/business_date": "2026-03-01",
+        "/data/opened_at": "2026-03-02T04:59:00Z",
+    },
+}
+
+
 def changed(event: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
     """The event with other values at some JSON pointers."""
     event = copy.deepcopy(event)
@@ -180,6 +207,24 @@ async def test_a_refund_with_a_fault_is_quarantined_with_a_pointer(door: Any, pl
     refund = placed() | {"type": "crm.order.refunded.v1", "data": {"order_id": "O1", "amount": "5"}}
     changes, expected = REFUND_CASES[case]
     assert await judged(door, changed(refund, changes)) == expected
+
+
+@pytest.mark.parametrize("ending", [ENDED, SETTLED], ids=["won", "resolved"])
+@pytest.mark.parametrize("case", BACKWARDS)
+async def test_what_was_over_before_it_began_is_quarantined(
+    door: Any, placed: Any, case: str, ending: dict[str, Any]
+) -> None:
+    """Else a mean of days or hours would hold less than none of them."""
+    event = changed(placed() | ending, BACKWARDS[case])
+    assert await judged(door, event) == {("/data/opened_at", "opened-after-end")}
+
+
+@pytest.mark.parametrize("ending", [ENDED, SETTLED], ids=["won", "resolved"])
+@pytest.mark.parametrize("case", FORWARDS)
+async def test_what_took_little_time_or_none_is_accepted(
+    door: Any, placed: Any, case: str, ending: dict[str, Any]
+) -> None:
+    assert await door.outcomes(changed(placed() | ending, FORWARDS[case])) == ["accepted"]
 
 
 @pytest.mark.parametrize("case", SOUND_ORDERS)

@@ -71,7 +71,7 @@ BY_TYPE: Mapping[str, tuple[Rule, ...]] = {
     sales.PAYMENT_REVERSED: (_CURRENCY, _ABOVE_ZERO),
     sales.OPPORTUNITY_OPENED: _OPPORTUNITY,
     sales.OPPORTUNITY_UPDATED: _OPPORTUNITY,
-    sales.OPPORTUNITY_WON: _OPPORTUNITY,
-    sales.OPPORTUNITY_LOST: _OPPORTUNITY,
+    sales.OPPORTUNITY_WON: (*_OPPORTUNITY, when_rules.BEGAN_FIRST),
+    sales.OPPORTUNITY_LOST: (*_OPPORTUNITY, when_rules.BEGAN_FIRST),
 }
 """The rules of each sales event beyond those of every event; a cancellation has none."""

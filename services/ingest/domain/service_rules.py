@@ -21,8 +21,8 @@ def _score(event: Said, door: Door) -> Sequence[Fault]:
 
 BY_TYPE: Mapping[str, tuple[Rule, ...]] = {
     service.CASE_OPENED: (when_rules.OPENED_AT,),
-    service.CASE_RESPONDED: (when_rules.OPENED_AT,),
-    service.CASE_RESOLVED: (when_rules.OPENED_AT,),
+    service.CASE_RESPONDED: (when_rules.OPENED_AT, when_rules.BEGAN_FIRST),
+    service.CASE_RESOLVED: (when_rules.OPENED_AT, when_rules.BEGAN_FIRST),
     service.SURVEY_ANSWERED: (Rule(DATA + "|/data/(score|scale_max)", _score), *credit_rules.OF_NO_AMOUNT),
     service.FOLLOWUP_SCHEDULED: (when_rules.DUE_AT,),
 }

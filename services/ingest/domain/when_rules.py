@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -13,6 +14,8 @@ from services.ingest.domain.said import Said
 
 DUE_DAYS_MAX = 3660
 """What is planned lies within ten years."""
+CLOCKS_DIFFER = dt.timedelta(minutes=1)
+"""Two clocks of one CRM, or one that leaves out what a second has."""
 
 
 def _lies(field: str, days_max: int) -> Callable[[Said, Door], Sequence[Fault]]:
@@ -32,5 +35,22 @@ def _lies(field: str, days_max: int) -> Callable[[Said, Door], Sequence[Fault]]:
     return check
 
 
+def _began_first(event: Said, door: Door) -> Sequence[Fault]:
+    """As readers do, by instants; by days where one of the two is known by its day alone."""
+    opened_at, ended_on = event.data.opened_at, event.data.business_date
+    if opened_at is None or event.time is None:
+        return ()
+    began, last = day_or_instant(opened_at), door.day(event.time)
+    if isinstance(ended_on, str):
+        ended_on = dt.date.fromisoformat(ended_on)
+    if isinstance(began, dt.datetime) and ended_on in (None, last):
+        late = began > event.time + CLOCKS_DIFFER
+    else:
+        late = door.day(began) > (ended_on or last)
+    return [Fault("/data/opened_at", "opened-after-end", f"opened {opened_at}, and over before that")] if late else ()
+
+
 OPENED_AT = Rule(DATA + "|/data/opened_at", _lies("opened_at", FUTURE_DAYS_MAX))
+BEGAN_FIRST = Rule(DATA + "|/time|/data/(opened_at|business_date)", _began_first)
+"""For an event that ends something, or a part of it, and says when that began: nothing lasts less than no time."""
 DUE_AT = Rule(DATA + "|/data/due_at", _lies("due_at", DUE_DAYS_MAX))

@@ -188,6 +188,40 @@ async def test_a_pair_of_another_object_counts_beside_and_is_listed(
         assert [(i["object_id"], i["source"], i["id"]) for i in conflicts] == [("p", "crm", "1")] * 2
 
 
+async def test_what_ends_before_it_begins_is_listed_for_those_whom_it_counts_for(
+    clean: Database,
+    zone: ZoneInfo,
+    record: Callable[..., Record],
+    event: Callable[..., dict[str, Any]],
+    person: Callable[..., Record],
+) -> None:
+    """Two events that contradict each other: either may be the wrong one."""
+    of_ann, of_bob = ({"case_id": name, "rep_id": name} for name in ("ann", "bob"))
+    deal = {"opportunity_id": "deal", "rep_id": "ann"}
+    events = [
+        event("case.opened", "1", "2026-02-01T12:00:00Z", **of_ann),
+        event("case.responded", "2", "2026-02-01T11:59:59.5Z", **of_ann),
+        event("case.resolved", "3", "2026-02-01T11:00:00Z", **of_ann),
+        event("case.opened", "4", "2026-02-01T12:00:00Z", **of_bob),
+        event("case.resolved", "5", "2026-02-01T12:00:00Z", **of_bob),
+        event("opportunity.won", "6", "2026-02-01T12:00:00Z", **deal),
+        event("opportunity.opened", "7", "2026-02-02T12:00:00Z", **deal),
+    ]
+    expected = [
+        ("case", "ann", "first_response_seconds", "-0.500000"),
+        ("case", "ann", "resolution_seconds", "-3600"),
+        ("opportunity", "deal", "cycle_seconds", "-86400"),
+    ]
+    async with clean.transaction() as conn:
+        await apply_people(conn, [person("ann", 1), person("bob", 1)])
+        await apply_events(conn, [record(e) for e in events], zone)
+        for sight, seen in ((Sight(), expected), (Sight(own="ann"), expected), (Sight(own="bob"), [])):
+            found = await read_quality(conn, "negative_duration", sight, "", 50)
+            assert [(i["object_kind"], i["object_id"], i["field"], i["seconds"]) for i in found] == seen
+        first, *rest = await read_quality(conn, "negative_duration", Sight(), "", 50)
+        assert await read_quality(conn, "negative_duration", Sight(), first["cursor"], 50) == rest
+
+
 async def test_the_same_identity_with_another_content_is_kept_and_not_applied(
     clean: Database, zone: ZoneInfo, record: Callable[..., Record], event: Callable[..., dict[str, Any]]
 ) -> None:

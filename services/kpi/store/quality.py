@@ -23,6 +23,15 @@ _IN_SIGHT = f"""exists (select from ({_OF_SOMEONE}) f join span m on m.person_id
   and f.day < m.valid_to where f.object_kind = q.object_kind and f.object_id = q.object_id and m.kind = any($4)
   and m.subject = $5)"""
 _OBJECT = "object_id || ' ' || kind as cursor, kind as object_kind, object_id, received_at"
+_BACKWARDS = " union all ".join(
+    f"select object_id || ' {field}' as cursor, '{kind}' as object_kind, object_id, '{field}' as field,"
+    f" {field}::text as seconds from {kind}_fact where {field} < 0"
+    for kind, field in (
+        ("opportunity", "cycle_seconds"),
+        ("case", "first_response_seconds"),
+        ("case", "resolution_seconds"),
+    )
+)
 _QUERIES = {
     "waiting": f"select {_OBJECT} from object_history where status = 'waiting'",
     "refund_excess": f"select {_OBJECT}, excess::text as excess from object_history where excess > 0",
@@ -35,12 +44,15 @@ _QUERIES = {
     " object_id, currency, day from conversion where rate is null",
     "repeated_id": "select encode(pair || object, 'hex') as cursor, object_kind, object_id, source, id, received_at"
     " from repeated_id",
+    "negative_duration": _BACKWARDS,
 }
 KINDS = tuple(_QUERIES)
 """waiting: what an object begins with has not come; refund_excess: more refunded than there was; unresolved: a credit
 of a person whom the directory does not know; no_rate: money of a currency that has no rate on the day that values it:
 the object counts, its money nowhere until there is one; conflict: another content under a known identity; repeated_id:
-a (source, id) that another object had first, which counts for both and is a fault of the source."""
+a (source, id) that another object had first, which counts for both and is a fault of the source; negative_duration:
+what two events say makes an object end before it began, and is in a mean all the same (one that says so alone the door
+refuses)."""
 
 
 async def listed(conn: Connection, kind: str, sight: Sight, after: str, limit: int) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Annotated, Literal
 
 import msgspec
@@ -22,7 +23,11 @@ DECIMAL = r"-?[0-9]{1,20}(\.[0-9]{1,10})?"
 Operator = Literal["eq", "ne", "lt", "lte", "gt", "gte", "in", "not_in", "set", "not_set"]
 DecimalText = Annotated[str, Meta(pattern=rf"^{DECIMAL}(?![\s\S])")]
 Instant = Annotated[dt.datetime, Meta(tz=True)]
-_VALUES = {"decimal": DecimalText, "date": dt.date, "instant": Instant, "text": str}
+_HOW = {
+    "decimal": ": at most 20 digits before the point and 10 after it, as text",
+    "date": " such as 2026-03-31",
+    "instant": " such as 2026-03-31T09:30:00+08:00, in the years 1 to 9999 of UTC",
+}
 _ORDERED = {"lt", "lte", "gt", "gte"}
 
 
@@ -113,14 +118,41 @@ def _comparison_faults(c: Condition, fields: Fields, at: str) -> Iterable[Fault]
         yield Fault(f"{at}/values", "too-large", f"at most {VALUES_MAX} values")
     for value in [c.value, *(c.values or ())]:
         if value is not None and not _fits(value, kind):
-            yield Fault(f"{at}/value", "type", f"{value!r} is no {kind}")
+            yield Fault(f"{at}/value", "type", f"{value!r} is no {kind}{_HOW.get(kind, '')}")
 
 
 def _fits(value: str | bool, kind: FieldType) -> bool:
-    if isinstance(value, bool) or kind == "boolean":
-        return isinstance(value, bool) and kind == "boolean"
     try:
-        msgspec.convert(value, _VALUES[kind])
-    except msgspec.ValidationError:
+        literal(value, kind)
+    except ValueError:  # msgspec.ValidationError is one
         return False
-    return "\x00" not in value
+    return True
+
+
+def literal(value: str | bool, kind: FieldType) -> str | bool | Decimal | dt.date | dt.datetime:
+    """What is written as a value of a field's type, as the database takes it: an instant in UTC, whose calendar has the
+    years 1 to 9999. Raises ValueError for what is none.
+
+    Whoever checks a filter and whoever makes SQL of it ask here, so that nothing is taken that cannot be counted.
+    """
+    if isinstance(value, bool) or kind == "boolean":
+        if isinstance(value, bool) and kind == "boolean":
+            return value
+        raise ValueError(f"{value!r} is no {kind}")
+    if kind == "decimal":
+        return Decimal(msgspec.convert(value, DecimalText))
+    if kind == "date":
+        return msgspec.convert(value, dt.date)
+    if kind == "instant":
+        try:
+            return msgspec.convert(value, Instant).astimezone(dt.UTC)
+        except OverflowError as error:
+            raise ValueError(f"{value!r} is not within the years 1 to 9999 of UTC") from error
+    if not storable(value):
+        raise ValueError("a null character, or half of a character")
+    return value
+
+
+def storable(text: str) -> bool:
+    """Whether a table holds a text: it has no null character, nor half of a character in two parts."""
+    return not any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in text)

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeVar, get_args
 import msgspec
 from msgspec import Meta, Struct
 
-from services.kpi.domain.conditions import Condition, DecimalText, Fault, Operator, conditions_in
+from services.kpi.domain.conditions import Condition, DecimalText, Fault, Operator, conditions_in, storable
 from services.kpi.domain.fact_kinds import FACT_KINDS, FieldType
 from services.kpi.domain.fields import Fields
 from services.kpi.domain.units import Unit
@@ -216,7 +216,7 @@ def _text_faults(body: Any) -> Iterator[Fault]:
     nodes = [("", body)]
     while nodes:
         at, node = nodes.pop()
-        if isinstance(node, str) and any(c == "\x00" or "\ud800" <= c <= "\udfff" for c in node):
+        if isinstance(node, str) and not storable(node):
             yield Fault(at, "text", "a null character, or half of a character")
         elif isinstance(node, list):
             nodes += [(f"{at}/{n}", child) for n, child in enumerate(node)]

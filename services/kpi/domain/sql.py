@@ -6,12 +6,10 @@ names of columns come from the registry only. A comparison with a missing field 
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
-from decimal import Decimal
 from typing import Any
 
-from services.kpi.domain.conditions import DECIMAL, Condition
+from services.kpi.domain.conditions import DECIMAL, Condition, literal
 from services.kpi.domain.fact_kinds import FieldType
 from services.kpi.domain.fields import ATTRIBUTE, Fields, is_attribute
 from services.kpi.domain.measures import Family, Measure
@@ -102,11 +100,15 @@ def _comparison(c: Condition, fields: Fields, params: Params) -> str:
     if c.operator in ("set", "not_set"):
         return f"{left} is {'not ' if c.operator == 'set' else ''}null"
     if c.operator in ("in", "not_in"):
-        values = params.add([_typed(v, kind) for v in c.values or ()], f"{cast}[]")
+        values = params.add([literal(v, kind) for v in c.values or ()], f"{cast}[]")
         if c.operator == "in":
             return f"{left} = any({values})"
         return f"({left} is not null and {left} <> all({values}))"  # of no values even null differs from all
-    right = column(fields, c.field2, params) if c.field2 else params.add(_typed(c.value, kind), cast)
+    if c.field2:
+        right = column(fields, c.field2, params)
+    else:
+        assert c.value is not None
+        right = params.add(literal(c.value, kind), cast)
     collate = ' collate "C"' if kind == "text" else ""
     return f"{left}{collate} {_COMPARE[c.operator or 'eq']} {right}"
 
@@ -123,14 +125,3 @@ def _declared(text: str, kind: FieldType) -> str:
         case "instant":
             return f"(case when pg_input_is_valid({text}, 'timestamptz') then {text}::timestamptz end)"
     return text
-
-
-def _typed(value: str | bool | None, kind: FieldType) -> Any:
-    match kind:
-        case "decimal":
-            return Decimal(str(value))
-        case "date":
-            return dt.date.fromisoformat(str(value))
-        case "instant":
-            return dt.datetime.fromisoformat(str(value))
-    return value

@@ -31,9 +31,11 @@ class Decided(NamedTuple):
 
 
 _HOLDING = "status in ('published', 'building', 'waiting')"
+_SUM = "select sum(hashtextextended(hash_record_extended({0}, 0)::text, 0))"
+"""A record's hash is itself a sum over its columns: of two that swap what they say, it would be the same."""
 FINGERPRINT = (
-    f"(select sum(hash_record_extended(d, 0)) from definition d where {_HOLDING}),"
-    " (select sum(hash_record_extended(f, 0)) from custom_field f), c.fiscal_month, c.currency"
+    f"({_SUM.format('d')} from definition d where {_HOLDING}), ({_SUM.format('f')} from custom_field f),"
+    " c.fiscal_month, c.currency"
 )
 """As columns, of the calendar ``c``; and when the newest record that counts was appended to the log."""
 AS_OF = "(select max(read_until) from position)"

@@ -82,7 +82,7 @@ async def test_what_is_made_is_right_however_often_its_maker_is_killed(orders: t
         return reached
 
     async def counted(conn: Connection) -> bool:
-        return any(key != "" for key in (await making.counted(conn)).values())
+        return any(place != making.FIRST for place in (await making.counted(conn)).values())
 
     async def settled(conn: Connection) -> bool:
         return not (await in_force(conn)).queue

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from services.kpi.domain.measures import Counted, KeySet
+from services.kpi.domain.measures import Counted, KeySet, Place
 from services.kpi.domain.periods import AnyGrain
 from services.kpi.domain.sql import Params, column, day_of, matches, subjects_of
 
-KeyRange = tuple[str | None, str | None]
-"""The keys from one on (None: from the first), and before another (None: to the last)."""
-EVERY_KEY: KeyRange = (None, None)
+Places = tuple[Place | None, Place | None]
+"""From one place on (None: from the first), and before another (None: to the last)."""
+EVERYWHERE: Places = (None, None)
+OF_ALL = "k.kind = 'company' and k.subject = 'company'"
+"""Who has every key of a set on each of its days."""
 NEAR_DAYS = 371
 """How far from a day the periods that it lies in can reach: no further than a year and a week."""
 ENTERED: dict[AnyGrain, str] = {
@@ -56,17 +58,21 @@ def given(key_set: KeySet, params: Params, source: str | None = None, sign: str 
 
 
 def added(key_set: KeySet, delta: str, params: Params) -> str:
-    """Takes ``delta`` (as ``given``, where nothing goes) into the days that are kept; it is not counted."""
+    """Takes ``delta`` (as ``given``, where nothing goes) into the days that are kept; it is not counted.
+
+    In the order of the table's key, in which they are counted: so each page is written, and later read, once.
+    """
     mine = params.add(key_set.id, "text")
     return (
         f"insert into key_day as k (set_id, kind, subject, key, day, facts) select {mine}, d.* from ({delta}) d"
-        " on conflict (set_id, key, kind, subject, day) do update set facts = k.facts + excluded.facts"
+        " order by kind, subject, key, day"
+        " on conflict (set_id, kind, subject, key, day) do update set facts = k.facts + excluded.facts"
     )
 
 
 def applied(key_set: KeySet, counted: Sequence[Counted], shift: int, delta: str, params: Params) -> str:
     """Takes ``delta`` (as ``given``, signed) into what is kept. ``counted``: for how many facts a key is counted, and
-    of which keys. ``shift``: the months by which the fiscal year begins later than the calendar's. It goes on from
+    where. ``shift``: the months by which the fiscal year begins later than the calendar's. It goes on from
     ``with`` and the tables that ``delta`` names.
 
     The caller alone changes the set: it holds its lock. Only what comes after a place's first changed day is counted
@@ -110,48 +116,47 @@ def applied(key_set: KeySet, counted: Sequence[Counted], shift: int, delta: str,
   where {here} and l.before <> 0 and l.before + l.change = 0
 ), {_firsts(mine)}
 insert into key_slice as s (set_id, {_COLUMNS})
-{_counts(mine, counted, shift, f"({_counted_up(shift)}) u join place p using (id)", params)}
+{_counts(mine, counted, shift, f"({_counted_up(shift, 'sign, id')}) u join place p using (id)", params)}
 {_ADDED}"""
 
 
-def filled(key_set: KeySet, counted: Sequence[Counted], shift: int, params: Params, keys: KeyRange = EVERY_KEY) -> str:
-    """Adds the counts of a range of keys; none of them may be counted yet."""
-    counts = recounted(key_set, counted, shift, params, keys)
+def filled(key_set: KeySet, counted: Sequence[Counted], shift: int, params: Params, places: Places = EVERYWHERE) -> str:
+    """Adds the counts of a range of places; nothing may be counted there yet."""
+    counts = recounted(key_set, counted, shift, params, places)
     return f"insert into key_slice as s (set_id, {_COLUMNS}) {counts} {_ADDED}"
 
 
 def recounted(
-    key_set: KeySet, counted: Sequence[Counted], shift: int, params: Params, keys: KeyRange = EVERY_KEY
+    key_set: KeySet, counted: Sequence[Counted], shift: int, params: Params, places: Places = EVERYWHERE
 ) -> str:
-    """The rows that ``key_slice`` should have, after all the set's days, of a range of keys.
+    """The rows that ``key_slice`` should have, after all the set's days, of a range of places.
 
     Nothing is joined: of a set that is new the planner's statistics say that it is empty, and a join would be a loop
     over all of it for each of its rows.
     """
     mine = params.add(key_set.id, "text")
-    since, until = keys
     days = f"set_id = {mine}"
-    days += "" if since is None else f" and key >= {params.add(since, 'text')}"
-    days += "" if until is None else f" and key < {params.add(until, 'text')}"
+    for compare, place in zip((">=", "<"), places, strict=True):
+        if place is not None:
+            days += f" and (kind, subject, key) {compare} ({', '.join(params.add(part, 'text') for part in place)})"
     return f"""with state as (
-  select dense_rank() over (order by key, kind, subject) as id, kind, subject, key, day, {_MONTH} as month, facts,
-    1 as sign, null::date as first, null::int as first_month,
+  select kind, subject, key, day, {_MONTH} as month, facts, 1 as sign, null::date as first, null::int as first_month,
     {", ".join(f"0 as {n}" for n in _different(shift).values())}
   from key_day where {days}
 ), firsts as (
   select kind, subject, key, day, facts, 1 as sign from (
-    select *, min(day) over (partition by key) as first from key_day where {days}) k
-  where day = first
+    select distinct on (kind, subject, key) * from key_day where {days} order by kind, subject, key, day) o
+  where day = (select min(k.day) from key_day k where k.set_id = {mine} and {OF_ALL} and k.key = o.key)
 )
-{_counts(mine, counted, shift, f"({_counted_up(shift, 'kind, subject, key, ')}) u", params)}"""
+{_counts(mine, counted, shift, f"({_counted_up(shift, 'kind, subject, key')}) u", params)}"""
 
 
 def _firsts(mine: str) -> str:
     """Where a key's first day ever may move: what the subjects of the old one lose, and those of the new one get."""
     return f"""early as materialized (
   select n.key, o.day as old_day from (select key, min(day) as first from delta group by key) n
-  left join lateral (select k.day from key_day k where k.set_id = {mine} and k.key = n.key and k.kind = 'company'
-    and k.subject = 'company' order by k.day limit 1) o on true where o.day is null or o.day >= n.first
+  left join lateral (select k.day from key_day k where k.set_id = {mine} and {OF_ALL} and k.key = n.key
+    order by k.day limit 1) o on true where o.day is null or o.day >= n.first
 ), known as materialized (
   select k.kind, k.subject, k.key, k.day, k.facts from early e
   cross join lateral (select k.* from key_day k where k.set_id = {mine} and k.key = e.key) k
@@ -170,9 +175,6 @@ def _firsts(mine: str) -> str:
 
 def _counts(mine: str, counted: Sequence[Counted], shift: int, counted_up: str, params: Params) -> str:
     """The rows for ``key_slice`` that follow from the days ``counted_up``, each with its place, and ``firsts``."""
-    several = [c for c in counted if c[0]]
-    at_least, before = params.add([n for n, _ in several], "int[]"), params.add([k for _, k in several], "text[]")
-    of_firsts = params.add([key for n, key in counted if n == 0], "text[]")
     so_far = {g: f"so_far_{g if g in ('day', *_different(shift)) else _SAME[g]}" for g in ENTERED}
     entered = ", ".join(
         f"sum(sign * ({so_far[grain]} - facts < at_least and at_least <= {so_far[grain]})::int) as {name}"
@@ -180,26 +182,43 @@ def _counts(mine: str, counted: Sequence[Counted], shift: int, counted_up: str, 
     )
     return f"""select {mine}, c.* from (
   select at_least, kind, subject, day, sum(sign * facts)::int as facts, {entered}
-  from {counted_up} join unnest({at_least}, {before}) as t(at_least, before) on t.before is null or key < t.before
-  group by 1, 2, 3, 4
+  from {counted_up} join {_where([c for c in counted if c[0]], params)} group by 1, 2, 3, 4
   union all
-  select 0, kind, subject, day, sum(sign * facts)::int, {", ".join("sum(sign)" for _ in _SUMS)}
-  from firsts join unnest({of_firsts}) as t(before) on t.before is null or key < t.before group by 2, 3, 4
+  select at_least, kind, subject, day, sum(sign * facts)::int, {", ".join("sum(sign)" for _ in _SUMS)}
+  from firsts join {_where([c for c in counted if not c[0]], params)} group by 1, 2, 3, 4
 ) c where (c.facts, {", ".join(f"c.{name}" for name in _SUMS)}) <> (0{", 0" * len(_SUMS)})"""
 
 
-def _counted_up(shift: int, place: str = "") -> str:
-    """Each day of each key with the facts that it had so far in each period that the day lies in.
-
-    ``place``: further columns of ``state``, each with a comma behind it.
-    """
-    sums = ", ".join(
-        f"sum(facts) over (partition by sign, id, {period(grain, shift)} order by day)"
-        f" + case when {period(grain, shift)} = {period(grain, shift, 'first', 'first_month')}"
-        f" then {name} else 0 end as so_far_{grain}"
-        for grain, name in _different(shift).items()
+def _where(counted: Sequence[Counted], params: Params) -> str:
+    """What a place is joined with: for how many facts it is counted."""
+    columns = [[place[n] if place else None for _, place in counted] for n in range(3)]
+    before = ", ".join(params.add(column, "text[]") for column in columns)
+    return (
+        f"unnest({params.add([n for n, _ in counted], 'int[]')}, {before}) as t(at_least, kind_, subject_, key_)"
+        " on t.kind_ is null or (kind, subject, key) < (t.kind_, t.subject_, t.key_)"
     )
-    return f"select {place}id, day, facts, sign, facts as so_far_day, {sums} from state"
+
+
+def _counted_up(shift: int, place: str) -> str:
+    """Each day of each key with the facts that it had so far in each period that the day lies in. ``place``: the
+    columns of ``state`` that say which days are one key's in one place.
+
+    All is of one order of the days: what a key had when the period began is the most that it had before one did.
+    """
+    grains = _different(shift)
+    window = f"window w as (partition by {place} order by day)"
+    begins = ", ".join(
+        f"{period(g, shift, 'lag(day) over w', 'lag(month) over w')} is distinct from {period(g, shift)} as begins_{g}"
+        for g in grains
+    )
+    before = ", ".join(f"max(ever - facts) filter (where begins_{g}) over w as before_{g}" for g in grains)
+    so_far = ", ".join(
+        f"ever - before_{g} + case when {period(g, shift)} = {period(g, shift, 'first', 'first_month')}"
+        f" then {name} else 0 end as so_far_{g}"
+        for g, name in grains.items()
+    )
+    return f"""select *, facts as so_far_day, {so_far} from (
+    select *, {before} from (select *, sum(facts) over w as ever, {begins} from state {window}) e {window}) b"""
 
 
 def _different(shift: int) -> dict[AnyGrain, str]:

@@ -9,13 +9,13 @@ from functools import cached_property
 from services.kpi.domain.definitions import Catalogue, Definition, Published
 from services.kpi.domain.errors import KpiNotFound
 from services.kpi.domain.fact_kinds import FieldType
-from services.kpi.domain.measures import Counted, Family, KeySet, Measure, Term, measures_of, term_of
+from services.kpi.domain.measures import Counted, Family, KeySet, Measure, Place, Term, measures_of, term_of
 
 
 @dataclass(frozen=True)
 class KeptKeys:
-    """A key set that is kept, and for how many facts its keys are counted (0: their first ever): each time of which
-    keys, those before one or all of them (None)."""
+    """A key set that is kept, and for how many facts its keys are counted (0: their first ever): each time where,
+    before a place or everywhere (None)."""
 
     key_set: KeySet
     counted: tuple[Counted, ...]
@@ -29,9 +29,9 @@ class KeptKeys:
         known = before.thresholds if before else ()
         return replace(self, counted=tuple(c for c in self.counted if c[0] not in known))
 
-    def before(self, key: str | None) -> KeptKeys:
-        """The same, counted of the keys before one only (None: of all)."""
-        return replace(self, counted=tuple((at_least, key) for at_least in self.thresholds))
+    def before(self, place: Place | None) -> KeptKeys:
+        """The same, counted before a place only (None: everywhere)."""
+        return replace(self, counted=tuple((at_least, place) for at_least in self.thresholds))
 
     def beside(self, other: KeptKeys | None) -> KeptKeys:
         """The same, counted besides for the thresholds of the other."""
@@ -61,9 +61,9 @@ class Kept:
         keys = {i: kept.lacking(before.keys.get(i)) for i, kept in self.keys.items()}
         return Kept({f: some for f, some in added.items() if some}, {i: k for i, k in keys.items() if k.counted})
 
-    def made_until(self, reached: Mapping[str, str | None], counted: Mapping[str, str | None]) -> Kept:
-        """The same of objects until an id only, by kind of fact (None: of all), and with keys counted that come before
-        one only, by set."""
+    def made_until(self, reached: Mapping[str, str | None], counted: Mapping[str, Place | None]) -> Kept:
+        """The same of objects until an id only, by kind of fact (None: of all), and with keys counted before a place
+        only, by set."""
         slices = {f: tuple(replace(m, reached=reached[f.over]) for m in some) for f, some in self.slices.items()}
         keys = {i: replace(k.before(counted[i]), key_set=k.key_set.until(reached)) for i, k in self.keys.items()}
         return Kept(slices, keys)

@@ -18,8 +18,10 @@ from services.kpi.domain.fact_kinds import FACT_KINDS, FactKind, FieldType
 from services.kpi.domain.fields import ATTRIBUTE, Fields, is_attribute
 
 ENTRY_KIND = "entry_kind"
-Counted = tuple[int, str | None]
-"""For how many facts the keys of a set are counted (0: their first ever), and of which: those before one, None: all."""
+Place = tuple[str, str, str]
+"""Where a key is counted: its subject, as kind and name, and the key itself; places have an order."""
+Counted = tuple[int, Place | None]
+"""For how many facts the keys of a set are counted (0: their first ever), and where: before a place, or everywhere."""
 
 
 @dataclass(frozen=True)

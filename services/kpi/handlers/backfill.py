@@ -20,7 +20,7 @@ from chassis.metric_names import BACKFILL_FACTS, MARKS
 from chassis.turns import take_turns
 from services.kpi.domain.facts import REASONS
 from services.kpi.domain.faults import dependants
-from services.kpi.domain.measures import Family, measures_of
+from services.kpi.domain.measures import Family, Place, measures_of
 from services.kpi.domain.timeline import Timeline
 from services.kpi.handlers.in_force import folded, in_force
 from services.kpi.store import definitions, directory, keys, making, slices, slots
@@ -116,7 +116,7 @@ async def advance(conn: Connection, now: dt.datetime, chunk: Chunk | None = None
         await _begin(conn, known, now)
     elif part := next((p for p in made if p.reached is not None), None):
         await _make(conn, known, part, part.reached or "", chunk)
-    elif found := next(((i, key) for i, key in counted.items() if key is not None), None):
+    elif found := next(((i, place) for i, place in counted.items() if place is not None), None):
         await _count(conn, known, *found, chunk)
     else:
         await _switch(conn, known, now)
@@ -179,13 +179,13 @@ async def _make(conn: Connection, known: Timeline, part: Progress, after: str, c
             await keys.make(conn, key_set, after, until)
 
 
-async def _count(conn: Connection, known: Timeline, set_id: str, since: str, chunk: Chunk) -> None:
-    """The next keys of a set whose days are all there, from one on."""
+async def _count(conn: Connection, known: Timeline, set_id: str, since: Place, chunk: Chunk) -> None:
+    """The next places of a set whose days are all there, from one on."""
     wanted = known.to_make.keys[set_id]
     await directory.lock_exclusive(conn)
     await keys.lock(conn)
     with chunk.timed():
-        until = await keys.next_keys(conn, wanted.key_set, since, chunk.facts)
+        until = await keys.next_places(conn, wanted.key_set, since, chunk.facts)
         await keys.count(conn, wanted, known.shift, (since, until))
         await making.count(conn, set_id, until)
 

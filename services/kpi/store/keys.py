@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
 
 from chassis.db import Connection
 from services.kpi.domain.fact_sql import of_objects
-from services.kpi.domain.key_sets import EVERY_KEY, KeyRange, added, applied, filled, given
+from services.kpi.domain.key_sets import EVERYWHERE, Places, added, applied, filled, given
 from services.kpi.domain.meaning import KeptKeys
-from services.kpi.domain.measures import KeySet
+from services.kpi.domain.measures import KeySet, Place
 from services.kpi.domain.sql import Params
 from services.kpi.store.forgetting import forget_some
 
@@ -43,22 +44,35 @@ async def make(conn: Connection, key_set: KeySet, after: str, until: str | None)
     await conn.execute(added(key_set, delta, params), *params)
 
 
-async def next_keys(conn: Connection, key_set: KeySet, since: str, days: int) -> str | None:
-    """Before which key the next days of a set lie, from a key on, whole keys at a time; None: all that are left."""
-    found: str | None = await conn.fetchval(
-        "select (select key from key_day where set_id = $1 and key > $2 and key >= p.key order by key limit 1)"
-        " from (select key from key_day where set_id = $1 and key >= $2 order by key offset $3 limit 1) p",
-        key_set.id,
-        since,
-        days,
-    )
-    return found
+async def next_places(conn: Connection, key_set: KeySet, since: Place, days: int) -> Place | None:
+    """Before which place the next days of a set lie, from a place on, whole places at a time; None: the last ones."""
+    async with _in_order(conn):
+        found = await conn.fetchrow(
+            "select n.* from (select kind, subject, key from key_day where set_id = $1"
+            " and (kind, subject, key) >= ($2, $3, $4) order by kind, subject, key offset $5 limit 1) p"
+            " cross join lateral (select k.kind, k.subject, k.key from key_day k where k.set_id = $1"
+            " and (k.kind, k.subject, k.key) > (p.kind, p.subject, p.key) order by kind, subject, key limit 1) n",
+            key_set.id,
+            *since,
+            days - 1,
+        )
+    return tuple(found.values()) if found else None
 
 
-async def count(conn: Connection, kept: KeptKeys, shift: int, keys: KeyRange = EVERY_KEY) -> None:
-    """Count a range of a set's keys from its days; none of them is counted yet. Needs ``lock``."""
+async def count(conn: Connection, kept: KeptKeys, shift: int, places: Places = EVERYWHERE) -> None:
+    """Count a set's keys in a range of places from its days; none is counted there yet. Needs ``lock``."""
     params = Params()
-    await conn.execute(filled(kept.key_set, kept.counted, shift, params, keys), *params)
+    async with _in_order(conn):
+        await conn.execute(filled(kept.key_set, kept.counted, shift, params, places), *params)
+
+
+@asynccontextmanager
+async def _in_order(conn: Connection) -> AsyncIterator[None]:
+    """What is read comes in the order of the table's key. Of a set that is new the planner's statistics say that it is
+    empty: it would take and sort all of it each time, however little is asked for."""
+    await conn.execute("set local enable_sort = off; set local enable_bitmapscan = off")
+    yield
+    await conn.execute("set local enable_sort = default; set local enable_bitmapscan = default")
 
 
 async def count_anew(conn: Connection, kept: KeptKeys, shift: int) -> None:

@@ -10,7 +10,7 @@ import msgspec
 
 from chassis.db import Connection, columns
 from services.kpi.domain.fact_kinds import FACT_KINDS
-from services.kpi.domain.measures import Family
+from services.kpi.domain.measures import Family, Place
 
 
 class Progress(NamedTuple):
@@ -32,6 +32,8 @@ class Remark(NamedTuple):
     since: dt.date
 
 
+FIRST: Place = ("", "", "")
+"""No place comes before it."""
 _family = msgspec.json.Decoder(Family).decode
 
 
@@ -52,15 +54,15 @@ async def progress(conn: Connection) -> list[Progress]:
     return [Progress(*r.values()) for r in rows]
 
 
-async def counted(conn: Connection) -> dict[str, str | None]:
-    """Of the key sets that what is building needs, the key before which they are counted for it; None: all are."""
+async def counted(conn: Connection) -> dict[str, Place | None]:
+    """Of the key sets that what is building needs, the place before which they are counted for it; None: everywhere."""
     rows = await conn.fetch("select set_id, counted from counting order by set_id")
-    return {r["set_id"]: r["counted"] for r in rows}
+    return {r["set_id"]: r["counted"] and tuple(r["counted"]) for r in rows}
 
 
 async def begin(conn: Connection, facts_total: Mapping[str, int], set_ids: Sequence[str], now: dt.datetime) -> None:
     """Nothing is made and no key set counted yet."""
-    await conn.execute("insert into counting (set_id, counted) select unnest($1::text[]), ''", set_ids)
+    await conn.execute("insert into counting (set_id, counted) select unnest($1::text[]), $2::text[]", set_ids, FIRST)
     await conn.execute(
         "insert into making (over, reached, facts_done, facts_total, started_at)"
         " select over, '', 0, total, $3 from unnest($1::text[], $2::bigint[]) as m(over, total)",
@@ -76,8 +78,8 @@ async def reach(conn: Connection, over: str, reached: str | None, facts: int) ->
     )
 
 
-async def count(conn: Connection, set_id: str, counted: str | None) -> None:
-    """Note that a set's keys before one are counted, or all."""
+async def count(conn: Connection, set_id: str, counted: Place | None) -> None:
+    """Note that a set's keys are counted before a place, or everywhere."""
     await conn.execute("update counting set counted = $2 where set_id = $1", set_id, counted)
 
 

@@ -6,7 +6,7 @@ import datetime as dt
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import BigInteger, Index, Numeric
+from sqlalchemy import ARRAY, BigInteger, Index, Numeric, String
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlmodel import Field
 
@@ -48,10 +48,11 @@ class KeyDay(KpiTable, table=True):
     """How many facts of a subject have a key of a set on a day (domain.key_sets)."""
 
     __tablename__ = "key_day"
+    __table_args__ = (Index("key_day_key", "set_id", "key"),)
     set_id: str = Field(primary_key=True)
-    key: str = Field(primary_key=True)
     kind: str = Field(primary_key=True)
     subject: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
     day: dt.date = Field(primary_key=True)
     facts: int
 
@@ -90,12 +91,12 @@ class Making(KpiTable, table=True):
 
 
 class Counting(KpiTable, table=True):
-    """How far the keys of a set that versions which are building need are counted for them: those before ``counted``;
-    null: all."""
+    """How far the keys of a set that versions which are building need are counted for them: before the place
+    ``counted``, a subject's kind, its name and a key; null: everywhere."""
 
     __tablename__ = "counting"
     set_id: str = Field(primary_key=True)
-    counted: str | None
+    counted: list[str] | None = Field(sa_type=ARRAY(String))
 
 
 class Remark(KpiTable, table=True):

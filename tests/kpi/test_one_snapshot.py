@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Awaitable, Callable
+from decimal import Decimal
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,7 +13,7 @@ import pytest
 from chassis.bus import Record
 from chassis.db import Connection, Database
 from services.kpi.domain.conditions import Condition
-from services.kpi.domain.periods import named
+from services.kpi.domain.periods import named, split
 from services.kpi.domain.sight import ALL, Sight
 from services.kpi.handlers import define
 from services.kpi.handlers.apply_directory import apply_people
@@ -29,7 +31,7 @@ Change = Callable[[Connection], Awaitable[Any]]
 
 def sold(order: str, rep: str, amount: str) -> Record:
     credits = [{"rep_id": rep, "share": "1"}]
-    said = {"order_id": order, "amount": amount, "currency": "USD", "credits": credits}
+    said = {"order_id": order, "customer_id": order, "amount": amount, "currency": "USD", "credits": credits}
     return record_of(event_of("placed", order, "2026-02-15T17:00:00Z", **said))
 
 
@@ -130,3 +132,16 @@ async def test_numbers_and_how_far_the_log_is_read_are_told_together(shop: Datab
 async def test_what_is_answered_at_once(shop: Database, asked: Question, sight: Sight, at_once_too: bool) -> None:
     async with shop.connection() as conn:
         assert (await at_once(conn, "mine", asked, sight, "", 50) is not None) == at_once_too
+
+
+async def test_many_cells_say_what_few_do(shop: Database) -> None:
+    """Two reps over two months: by day they are looked up together, by month one by one."""
+    for key, whole in (("mine", 15), ("customer_count", 2), ("orders_per_customer", 2)):
+        for grain in ("day", "month"):
+            windows = split(dt.date(2026, 2, 1), dt.date(2026, 4, 1), grain)
+            asked = Question("rep", ["ann", "bob"], windows, NOW.date())
+            async with shop.connection() as conn:
+                page = await at_once(conn, key, asked, ALL, "", 50)
+            assert page is not None
+            assert len(page.answers) == 2 * len(windows)
+            assert sum(Decimal(a.value.text or 0) for a in page.answers) == whole

@@ -105,6 +105,14 @@ def test_the_year_after_is_whatever_has_this_as_its_year_before(day: dt.date, gr
     assert all(year_before(later) == window for later in year_after(window))
 
 
+@given(st.dates(dt.date(1, 1, 1), dt.date(12, 1, 1)), st.sampled_from(GRAINS))
+def test_the_first_years_of_the_calendar_have_a_year_after(day: dt.date, grain: Any) -> None:
+    """A company's own date may say such a day, and growth over it looks back at it."""
+    window = containing(day, grain)
+    assert all(year_before(later) == window for later in year_after(window))
+    assert len(year_after(window)) <= 2
+
+
 @pytest.mark.parametrize(
     ("name", "before"),
     [

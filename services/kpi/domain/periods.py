@@ -171,8 +171,8 @@ def to_same_day(before: Window, window: Window, day: dt.date) -> Window:
 def year_after(window: Window) -> list[Window]:
     """The calendar periods that this one is the year before of: none, one, or (week 52, 28 February) two."""
     assert window.grain
-    near = containing(window.start + 364 * DAY, window.grain)
-    candidates = [preceding(near), near, following(near), following(following(near))]
+    near = containing(window.start + 365 * DAY, window.grain)
+    candidates = [near, following(near), following(following(near))]
     return [w for w in candidates if year_before(w) == window]
 
 

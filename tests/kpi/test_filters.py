@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 
 from chassis.db import Database
 from services.kpi.domain.conditions import Condition, conditions_faults, literal
-from services.kpi.domain.definitions import Catalogue
+from services.kpi.domain.definitions import BadDefinition, Catalogue
 from services.kpi.domain.fact_kinds import FACT_KINDS
 from services.kpi.domain.faults import parse
 from services.kpi.domain.fields import Fields
 from services.kpi.domain.measures import measures_of, term_of
+from services.kpi.domain.narrowing import narrowed, read_filter
 from services.kpi.domain.sql import Params, matches
 
 FIELDS = Fields(FACT_KINDS["opportunity"], {"renewal": "date", "seats": "decimal"})
@@ -99,3 +100,48 @@ def test_a_literal_is_what_it_says() -> None:
     assert literal("2026-01-01T00:00:00+08:00", "instant") == dt.datetime(2025, 12, 31, 16, tzinfo=dt.UTC)
     assert literal("2026-01-01", "date") == dt.date(2026, 1, 1)
     assert literal("-0.50", "decimal") == Decimal("-0.5")
+
+
+def nested(depth: int) -> str:
+    return '{"not":' * depth + '{"field":"stage","operator":"set"}' + "}" * depth
+
+
+def filter_faults(text: str) -> list[tuple[str, str]]:
+    term = term_of(opened := parse(OPENED, Catalogue()), Catalogue().having(opened))
+    try:
+        narrowed(term, read_filter(text), {})
+    except BadDefinition as error:
+        return [(f.pointer, f.code) for f in error.faults]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (nested(4), []),
+        (nested(5), [("/filter/not/not/not/not", "too-large")]),
+        *((nested(depth), [("/filter/not/not/not/not", "too-large")]) for depth in (10, 199)),
+        *((nested(depth), [("/filter", "too-large")]) for depth in (200, 400)),
+        (nested(1_500), [("/filter", "shape")]),
+        ('{"or": [{"not": {"field": "x", "operator": "set"}}]}', [("/filter/or/0/not/field", "unknown-field")]),
+        ('{"field": "stage", "operator": "in", "values": ["a", 1]}', [("/filter/values/1", "shape")]),
+        ('{"field": "amount", "operator": "in", "values": ["1", "x"]}', [("/filter/values/1", "type")]),
+        ('{"field": "attributes.\\u0000", "operator": "set"}', [("/filter/field", "text")]),
+        ('{"field": "stage", "operator": "eq", "value": "\\ud800"}', [("/filter", "shape")]),
+        ("[]", [("/filter", "shape")]),
+        ("[", [("/filter", "shape")]),
+    ],
+)
+def test_a_filter_that_cannot_work_says_where(text: str, expected: list[tuple[str, str]]) -> None:
+    assert filter_faults(text) == expected
+
+
+@pytest.mark.parametrize("depth", [*range(300, 1_000, 100), 5_000])
+def test_a_definition_that_is_nested_too_deep_is_refused_at_any_depth(depth: int) -> None:
+    """Also where reading it still works, and going through it again would not."""
+    where: dict[str, Any] = {"field": "stage", "operator": "set"}
+    for _ in range(depth):
+        where = {"not": where}
+    with pytest.raises(BadDefinition) as refused:
+        parse(OPENED | {"where": [where]}, Catalogue())
+    assert [f.code for f in refused.value.faults] == ["too-large"]

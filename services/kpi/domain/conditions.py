@@ -62,29 +62,52 @@ class Fault:
     detail: str
 
 
-def conditions_faults(conditions: Sequence[Condition], fields: Fields, at: str, depth: int = 1) -> Iterable[Fault]:
-    """Everything wrong with a filter: unknown fields and operators that do not fit, too many, too deep."""
-    if len(conditions) > CONDITIONS_MAX or depth > NESTING_MAX:
-        yield Fault(at, "too-large", f"at most {CONDITIONS_MAX} conditions, nested {NESTING_MAX} deep")
-        return
-    if depth == 1 and (count := conditions_in(conditions)) > ALL_CONDITIONS_MAX:
-        yield Fault(at, "too-large", f"{count} conditions altogether, of {ALL_CONDITIONS_MAX} at most")
+def conditions_faults(conditions: Sequence[Condition], fields: Fields, at: str) -> Iterator[Fault]:
+    """Everything wrong with the conditions of a definition: unknown fields and operators that do not fit, too many, too
+    deep."""
+    yield from _too_many(conditions, at) or _faults_of_all(conditions, fields, at, 1)
+
+
+def condition_faults(condition: Condition, fields: Fields, at: str) -> Iterator[Fault]:
+    """The same of a filter, which is one condition."""
+    yield from _too_many([condition], at) or _faults(condition, fields, at, 1)
+
+
+def _too_many(conditions: Sequence[Condition], at: str) -> list[Fault]:
+    if (count := conditions_in(conditions)) <= ALL_CONDITIONS_MAX:
+        return []
+    return [Fault(at, "too-large", f"{count} conditions altogether, of {ALL_CONDITIONS_MAX} at most")]
+
+
+def _faults_of_all(conditions: Sequence[Condition], fields: Fields, at: str, depth: int) -> Iterator[Fault]:
+    if len(conditions) > CONDITIONS_MAX:
+        yield Fault(at, "too-large", f"{len(conditions)} conditions beside each other, of {CONDITIONS_MAX} at most")
         return
     for i, c in enumerate(conditions):
-        here = f"{at}/{i}"
-        if c.all_of is not None or c.any_of is not None or c.none_of is not None:
-            yield from conditions_faults(c.all_of or (), fields, f"{here}/and", depth + 1)
-            yield from conditions_faults(c.any_of or (), fields, f"{here}/or", depth + 1)
-            yield from conditions_faults((c.none_of,) if c.none_of else (), fields, f"{here}/not", depth + 1)
-            if sum(x is not None for x in (c.all_of, c.any_of, c.none_of, c.field, c.operator)) != 1:
-                yield Fault(here, "shape", "one of and, or, not, or a comparison: not two of them")
-        else:
-            yield from _comparison_faults(c, fields, here)
+        yield from _faults(c, fields, f"{at}/{i}", depth)
+
+
+def _faults(c: Condition, fields: Fields, at: str, depth: int) -> Iterator[Fault]:
+    if c.all_of is None and c.any_of is None and c.none_of is None:
+        yield from _comparison_faults(c, fields, at)
+    elif depth == NESTING_MAX:
+        yield Fault(at, "too-large", f"conditions are nested {NESTING_MAX} deep at most")
+    else:
+        yield from _faults_of_all(c.all_of or (), fields, f"{at}/and", depth + 1)
+        yield from _faults_of_all(c.any_of or (), fields, f"{at}/or", depth + 1)
+        if c.none_of is not None:
+            yield from _faults(c.none_of, fields, f"{at}/not", depth + 1)
+        if sum(x is not None for x in (c.all_of, c.any_of, c.none_of, c.field, c.operator)) != 1:
+            yield Fault(at, "shape", "one of and, or, not, or a comparison: not two of them")
 
 
 def conditions_in(conditions: Iterable[Condition]) -> int:
-    """How many conditions a filter has, however they are nested."""
-    return sum(1 + conditions_in(_inner(c)) for c in conditions)
+    """How many conditions a filter has, however they are nested, and however deep."""
+    found, waiting = 0, list(conditions)
+    while waiting:
+        found += 1
+        waiting += _inner(waiting.pop())
+    return found
 
 
 def fields_named(conditions: Iterable[Condition]) -> Iterator[str]:
@@ -116,9 +139,10 @@ def _comparison_faults(c: Condition, fields: Fields, at: str) -> Iterable[Fault]
         yield Fault(f"{at}/field2", "type", f"{c.field2} is no {kind} field of {fields.kind.name}")
     if len(c.values or ()) > VALUES_MAX:
         yield Fault(f"{at}/values", "too-large", f"at most {VALUES_MAX} values")
-    for value in [c.value, *(c.values or ())]:
+    said = [(f"{at}/value", c.value), *((f"{at}/values/{n}", value) for n, value in enumerate(c.values or ()))]
+    for place, value in said:
         if value is not None and not _fits(value, kind):
-            yield Fault(f"{at}/value", "type", f"{value!r} is no {kind}{_HOW.get(kind, '')}")
+            yield Fault(place, "type", f"{value!r} is no {kind}{_HOW.get(kind, '')}")
 
 
 def _fits(value: str | bool, kind: FieldType) -> bool:

@@ -209,6 +209,8 @@ def shaped(body: Any, shape: type[Shape], refusal: type[Faulty]) -> Shape:
         return msgspec.convert(body, shape)
     except msgspec.ValidationError as error:
         raise refusal([_shape_fault(str(error))]) from error
+    except RecursionError as error:
+        raise refusal([Fault("", "too-large", "nested too deep to be read")]) from error
 
 
 def _text_faults(body: Any) -> Iterator[Fault]:

@@ -8,8 +8,8 @@ from dataclasses import replace
 import msgspec
 from msgspec import structs
 
-from services.kpi.domain.conditions import Condition, Fault, conditions_faults, fields_named
-from services.kpi.domain.definitions import BadDefinition
+from services.kpi.domain.conditions import Condition, Fault, condition_faults, fields_named
+from services.kpi.domain.definitions import BadDefinition, shaped
 from services.kpi.domain.fact_kinds import FieldType
 from services.kpi.domain.fields import ATTRIBUTE, Fields, is_attribute
 from services.kpi.domain.measures import Average, Derived, Leaf, Measure, Ratio, Term, measures_of
@@ -22,14 +22,16 @@ _SPLITTING = ("text", "boolean", "date")
 def read_filter(text: str) -> Condition:
     """One condition, as a definition's ``where`` has it, from JSON. Raises BadDefinition."""
     try:
-        return msgspec.json.decode(text.encode()[:FILTER_BYTES_MAX], type=Condition)
-    except msgspec.DecodeError as error:
+        return shaped(msgspec.json.decode(text), Condition, BadDefinition)
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
         raise BadDefinition([Fault("/filter", "shape", f"no condition: {error}")]) from error
+    except BadDefinition as error:
+        raise BadDefinition([replace(f, pointer=f"/filter{f.pointer}") for f in error.faults]) from error
 
 
 def narrowed(term: Term, where: Condition, custom: Mapping[str, FieldType]) -> Term:
     """The KPI of only those facts that the condition picks, in each of its measures. Raises BadDefinition."""
-    faults = [f for m in _kinds(term) for f in conditions_faults((where,), _fields(m, custom), "/filter")]
+    faults = [f for m in _kinds(term) for f in condition_faults(where, _fields(m, custom), "/filter")]
     if faults:
         raise BadDefinition(list(dict.fromkeys(faults)))
     return _narrowed(term, where, custom)

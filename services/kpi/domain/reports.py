@@ -56,7 +56,7 @@ def kpi_faults(key: str, pointer: str, where: Condition | None, known: InForce) 
             narrowed(known.terms[key], where, known.custom)
     except BadDefinition as error:
         for f in error.faults:
-            yield Fault(f"/filter{f.pointer.removeprefix('/filter/0')}", f.code, f"of {key}: {f.detail}")
+            yield Fault(f.pointer, f.code, f"of {key}: {f.detail}")
 
 
 def _once(report: Report) -> Iterator[Fault]:

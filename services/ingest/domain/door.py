@@ -37,6 +37,13 @@ class Door:
             return when
         return when.astimezone(self.zone).date() if FIRST_YEAR <= when.year <= LAST_YEAR else when.date()
 
+    def instant_faults(self, when: dt.datetime, where: str) -> Sequence[Fault]:
+        """What is wrong with the day of an instant. Most are over by any zone's clock, and their year is not the first:
+        the day that is written lies two from the local one at most."""
+        if when.date() < self.today and when.year > FIRST_YEAR:
+            return ()
+        return self.day_faults(self.day(when), where)
+
     def day_faults(self, day: dt.date, where: str, days_max: int = FUTURE_DAYS_MAX) -> Sequence[Fault]:
         """What is wrong with a day: before FIRST_YEAR, or more than ``days_max`` days from today."""
         if day.year < FIRST_YEAR:

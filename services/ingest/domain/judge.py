@@ -32,12 +32,12 @@ def judge(raw: bytes, door: Door) -> Judged:
 
 def sound(raw: bytes, door: Door) -> Judged | None:
     """A sound event, which most are, from one decoding into its type; None where there is any doubt."""
-    if not (read := typed(raw)):
+    if not (found := typed(raw)):
         return None
+    read, time = found
     values = None
     if not says_all(read, raw) and not ((values := text.plain(raw)) and _well_named(values)):
         return None
-    time = read.instant
     said = Said(raw, read.source, read.id, read.type, time, read.datacontenttype, read.data, values)
     if not rules.hold(said, door):
         return None
@@ -104,8 +104,8 @@ def _with_plain_data(raw: bytes, event: dict[str, Any], faults: list[Fault]) -> 
 
 def _fits(raw: bytes, event: dict[str, Any]) -> bool:
     """Whether its readers can decode the event and know every field's name, and its attributes keep their rules."""
-    read = typed(raw)
-    return read is not None and read.type == event["type"] and _well_named(event)
+    found = typed(raw)
+    return found is not None and found[0].type == event["type"] and _well_named(event)
 
 
 def _well_named(event: dict[str, Any]) -> bool:

@@ -40,7 +40,7 @@ def faults(event: Said, door: Door, known: Collection[Fault] = ()) -> list[Fault
 
 
 def _time(event: Said, door: Door) -> Sequence[Fault]:
-    return door.day_faults(door.day(event.time), "/time") if event.time else ()
+    return door.instant_faults(event.time, "/time") if event.time else ()
 
 
 def _business_date(event: Said, door: Door) -> Sequence[Fault]:

@@ -30,11 +30,6 @@ class Typed(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, tag
     traceparent: str | None = None
     data: Any
 
-    @property
-    def instant(self) -> dt.datetime:
-        """``time``, with its offset. Raises msgspec.ValidationError when it has none, or is no instant."""
-        return _instant(f'"{self.time}"')
-
 
 def _of(event_type: str) -> Any:
     return msgspec.defstruct(
@@ -54,11 +49,11 @@ _instant: Callable[[str], dt.datetime] = msgspec.json.Decoder(Annotated[dt.datet
 _write = msgspec.json.Encoder().encode
 
 
-def typed(raw: bytes) -> Typed | None:
-    """The event, if all of its readers can decode it and know every field of its data by name."""
+def typed(raw: bytes) -> tuple[Typed, dt.datetime] | None:
+    """The event and its ``time``, if all of its readers can decode it and know every field of its data by name."""
     try:
         read = _read(raw)
-        return read if RFC3339.fullmatch(read.time) and read.instant else None
+        return (read, _instant(f'"{read.time}"')) if RFC3339.fullmatch(read.time) else None
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
 

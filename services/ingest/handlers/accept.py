@@ -174,4 +174,8 @@ def _to_keep(sent: Sent, judged: Sequence[Judged], outcomes: Sequence[Outcome]) 
 
 def position_of(places: Iterable[First]) -> str:
     """Where all of these events have been read: what was put on the log now, and what was there before."""
-    return format_positions(after(At(Partition(p.topic, p.partition), p.offset) for p in places))
+    highest: dict[tuple[str, int], int] = {}
+    for first in places:
+        at = first.topic, first.partition
+        highest[at] = max(highest.get(at, 0), first.offset)
+    return format_positions(after(At(Partition(*at), offset) for at, offset in highest.items()))

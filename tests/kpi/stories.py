@@ -14,7 +14,10 @@ days = st.dates(dt.date(2026, 1, 28), dt.date(2026, 2, 4))
 times = st.builds(lambda day, hour: f"{day}T{hour:02d}:00:00Z", days, st.sampled_from([3, 15]))
 cents = st.decimals(min_value=0, max_value=500, places=4).map(lambda d: format(d, "f"))
 reps = st.sampled_from(["ann", "bob", "cy", "nobody"])
-customers = st.sampled_from([{}, {"customer_id": "c1"}, {"customer_id": "c2", "territory": "north"}])
+LONG = "of which a set keeps a hash " * 3
+customers = st.sampled_from(
+    [{}, {"customer_id": "c1"}, {"customer_id": LONG}, {"customer_id": "c2", "territory": "north"}]
+)
 attributes = st.sampled_from([{}, {"attributes": {"channel": "web"}}, {"attributes": {"channel": "shop", "vip": True}}])
 currencies = st.sampled_from(["USD", "USD", "USD", "EUR", "KWD"])
 money = st.fixed_dictionaries({"amount": cents, "currency": currencies})

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from services.kpi.domain.fact_kinds import FactKind
-from services.kpi.domain.key_sets import OF_ALL
+from services.kpi.domain.key_days import OF_ALL, as_kept
 from services.kpi.domain.measures import Measure
 from services.kpi.domain.sight import Sight
 from services.kpi.domain.sql import Params, amount_of, column, day_of, matches, membership_day
@@ -165,7 +165,7 @@ def _is_first(measure: Measure, key: str, params: Params, kept: bool) -> str:
     family, key_set = measure.family, measure.key_set
     day = day_of(family, family.time, params)
     if kept and key_set is not None:
-        mine = f"k.set_id = {params.add(key_set.id, 'text')} and {OF_ALL} and k.key = ({key})::text"
+        mine = f"k.set_id = {params.add(key_set.id, 'text')} and {OF_ALL} and k.key = {as_kept(f'({key})::text')}"
         return f"{day} = (select min(k.day) from key_day k where {mine})"
     firsts = (
         f"select {key}, min({day}) from {measure.fields.kind.table} f"

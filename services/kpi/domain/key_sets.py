@@ -1,25 +1,24 @@
-"""Kept key sets: which values of a field a subject had on which day, and the counts that follow from it, as SQL.
+"""Kept key sets: the counts that follow from which values of a field a subject had on which day, as SQL.
 
 Different values do not add up over days: a customer of today may have been one yesterday. But each value *enters* a
 period on one day, that of its first fact in it (or of the n-th, where n are needed), and these entries do add up: the
 customers of a month so far are those that entered it on its days so far. So for each day ``key_slice`` keeps how many
 keys entered that day, the week, the month, the quarter, the year and the fiscal ones on it, and ``key_day`` keeps the
-days themselves. A key's first day ever, whoever's, is kept the same way, as ``at_least`` 0.
+days themselves (out of ``key_days``). A key's first day ever, whoever's, is kept the same way, as ``at_least`` 0.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from services.kpi.domain.key_days import OF_ALL
 from services.kpi.domain.measures import Counted, KeySet, Place
 from services.kpi.domain.periods import AnyGrain
-from services.kpi.domain.sql import Params, column, day_of, matches, subjects_of
+from services.kpi.domain.sql import Params
 
 Places = tuple[Place | None, Place | None]
 """From one place on (None: from the first), and before another (None: to the last)."""
 EVERYWHERE: Places = (None, None)
-OF_ALL = "k.kind = 'company' and k.subject = 'company'"
-"""Who has every key of a set on each of its days."""
 NEAR_DAYS = 371
 """How far from a day the periods that it lies in can reach: no further than a year and a week."""
 ENTERED: dict[AnyGrain, str] = {
@@ -38,36 +37,6 @@ _SAME: dict[AnyGrain, AnyGrain] = {"fiscal_quarter": "quarter", "fiscal_year": "
 _COLUMNS = ", ".join(("at_least", "kind", "subject", "day", "facts", *_SUMS))
 _MERGED = ", ".join(f"{name} = s.{name} + excluded.{name}" for name in ("facts", *_SUMS))
 _ADDED = f"on conflict (set_id, at_least, kind, subject, day) do update set {_MERGED}"
-
-
-def given(key_set: KeySet, params: Params, source: str | None = None, sign: str = "1") -> str:
-    """Per subject, key and day how many facts have it, of the facts ``f`` in ``source``: ``kind, subject, key, day,
-    facts``. ``sign``: an expression that is 1 for a fact that came, and -1 for one that went."""
-    measure, family = key_set.distinct, key_set.distinct.family
-    key = f"({column(measure.fields, measure.aggregate.field or '', params)})::text"
-    day = day_of(family, family.time, params)
-    entries = (
-        f"select s.kind, s.subject, {key} as key, {day} as day, {sign} as sign"
-        f" from {source or f'{family.kind.table} f'}"
-        f" cross join {subjects_of(family, params)}"
-        f" where {day} is not null and {key} is not null and {matches(measure, params)}"
-    )
-    if family.kind.several_credits:
-        entries = f"{entries} group by 1, 2, 3, 4, 5, f.object_id, f.entry"
-    return f"select kind, subject, key, day, sum(sign)::int as facts from ({entries}) e group by 1, 2, 3, 4"
-
-
-def added(key_set: KeySet, delta: str, params: Params) -> str:
-    """Takes ``delta`` (as ``given``, where nothing goes) into the days that are kept; it is not counted.
-
-    In the order of the table's key, in which they are counted: so each page is written, and later read, once.
-    """
-    mine = params.add(key_set.id, "text")
-    return (
-        f"insert into key_day as k (set_id, kind, subject, key, day, facts) select {mine}, d.* from ({delta}) d"
-        " order by kind, subject, key, day"
-        " on conflict (set_id, kind, subject, key, day) do update set facts = k.facts + excluded.facts"
-    )
 
 
 def applied(key_set: KeySet, counted: Sequence[Counted], shift: int, delta: str, params: Params) -> str:

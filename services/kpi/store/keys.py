@@ -7,7 +7,8 @@ from contextlib import asynccontextmanager
 
 from chassis.db import Connection
 from services.kpi.domain.fact_sql import of_objects
-from services.kpi.domain.key_sets import EVERYWHERE, Places, added, applied, filled, given
+from services.kpi.domain.key_days import added, given
+from services.kpi.domain.key_sets import EVERYWHERE, Places, applied, filled
 from services.kpi.domain.meaning import KeptKeys
 from services.kpi.domain.measures import KeySet, Place
 from services.kpi.domain.sql import Params

@@ -8,7 +8,8 @@ from chassis.db import Connection
 from services.kpi.domain.fact_kinds import FACT_KINDS
 from services.kpi.domain.fact_sql import selection
 from services.kpi.domain.facts import ROWS, Fact
-from services.kpi.domain.key_sets import given, recounted
+from services.kpi.domain.key_days import given
+from services.kpi.domain.key_sets import recounted
 from services.kpi.domain.meaning import KeptKeys
 from services.kpi.domain.measures import Measure
 from services.kpi.domain.quality import Place, Tally

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from fastapi import Depends, FastAPI, Request, Response
+from starlette.routing import compile_path
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from chassis import problems, progress
@@ -43,19 +45,25 @@ class App(FastAPI):
 
     def __init__(self, part: str, clock: Clock, statuses: problems.Statuses, **described: Any) -> None:
         super().__init__(**described)
-        self._beside: dict[tuple[str, str], ASGIApp] = {}
+        self._beside: list[tuple[str, re.Pattern[str], ASGIApp]] = []
         self._part, self._clock, self._statuses = part, clock, statuses
         problems.install(self, statuses)
         self.add_middleware(Trace, clock=clock, part=part)
 
     def beside(self, method: str, path: str, answer: Answer) -> None:
-        """Have this answered by itself, with its traces and problems as everywhere. ``path`` has no parameter; the
-        same route among FastAPI's own describes it, and refuses other methods."""
-        self._beside[method, path] = Trace(_Beside(self, path, answer, self._statuses), self._clock, self._part)
+        """Have this answered by itself, with its traces and problems as everywhere. The parameters of ``path`` are
+        texts; the same route among FastAPI's own describes it, and refuses other methods."""
+        app = Trace(_Beside(self, path, answer, self._statuses), self._clock, self._part)
+        self._beside.append((method, compile_path(path)[0], app))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        found = self._beside.get((scope["method"], scope["path"])) if scope["type"] == "http" else None
-        await (found(scope, receive, send) if found else super().__call__(scope, receive, send))
+        if scope["type"] == "http":
+            for method, path, app in self._beside:
+                if method == scope["method"] and (found := path.match(scope["path"])):
+                    scope["path_params"] = found.groupdict()
+                    await app(scope, receive, send)
+                    return
+        await super().__call__(scope, receive, send)
 
 
 @dataclass(frozen=True)

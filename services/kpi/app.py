@@ -5,7 +5,8 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from chassis import app as chassis_app
-from services.kpi.routes import ERROR_STATUS, ROUTERS
+from chassis.query_route import QueryRoute
+from services.kpi.routes import ERROR_STATUS, ROUTERS, values
 from services.kpi.routes.asking import Deps
 
 
@@ -27,4 +28,7 @@ def create_app(deps: Deps) -> FastAPI:
     app.state.deps = deps
     for router in ROUTERS:
         app.include_router(router)
+    for route in values.router.routes:
+        if isinstance(route, QueryRoute):
+            app.beside("GET", route.path, route.get_route_handler())
     return app

@@ -14,6 +14,8 @@ VALUE_CHANGED = "merit.kpi.value.changed.v1"
 Reason = Literal["live", "late", "import", "correction", "recompute"]
 Grain = Literal["day", "week", "month", "quarter", "year"]
 SubjectKind = Literal["rep", "team", "manager", "territory", "rep_territory", "company"]
+COMPANY = "company"
+"""The one subject of its kind."""
 
 
 class ValueChanged(Struct, frozen=True, kw_only=True):

@@ -50,6 +50,14 @@ async def test_bad_bodies_are_refused_whole_with_pointers(open_shop: Shop) -> No
     await shop.ask("GET", "/v1/earnings", status=422, params={"after": "x"})
 
 
+async def test_there_is_one_company_to_have_a_target(open_shop: Shop) -> None:
+    target = {"kpi": "sales_amount", "subject_kind": "company", "from": "2031-01-01", "to": "2032-01-01", "value": "9"}
+    items = [{**target, "subject": "company"}, {**target, "subject": "acme"}]
+    refused = await open_shop.ask("POST", "/v1/targets", status=422, json={"items": items})
+    assert [e["pointer"] for e in refused["errors"]] == ["/items/1/subject"]
+    await open_shop.ask("POST", "/v1/targets", json={"items": items[:1]})
+
+
 async def test_targets_are_found_by_the_days_that_their_windows_lie_within(open_shop: Shop) -> None:
     shop = open_shop
     await shop.targets(("cat", "2031-01-01", "2031-04-01", "1"), ("cat", "2031-04-01", "2031-07-01", "2"))

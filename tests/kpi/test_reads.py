@@ -24,7 +24,7 @@ from services.kpi.handlers.announce import announce_changes
 from services.kpi.handlers.apply_directory import apply_people
 from services.kpi.handlers.apply_events import apply_events
 from services.kpi.handlers.questions import Question
-from services.kpi.handlers.read_attainment import read_attainment
+from services.kpi.handlers.read_attainment import Attained, read_attainment
 from services.kpi.handlers.read_quality import read_quality
 from services.kpi.store import directory, marks
 from tests.kpi.answers import answered
@@ -185,13 +185,13 @@ async def test_a_refund_counts_on_its_own_day_for_those_of_its_orders_day(
     assert (await seen(sold, "rep", Sight(tree="boss"), "2026-02"))["ann"] == "-4"
 
 
-async def test_a_target_in_another_currency_is_measured_by_nothing(sold: Database) -> None:
-    async def attained(version: int, currency: str | None, kpi: str = "sales_amount") -> tuple[str | None, bool]:
+async def test_a_target_of_other_units_or_of_nobody_is_measured_by_nothing(sold: Database) -> None:
+    async def attained(version: int, currency: str | None, kpi: str = "sales_amount", **of: str) -> Attained:
         target = Target(
-            target_id=f"of {kpi}",
+            target_id=f"of {kpi} {of}",
             kpi=kpi,
-            subject_kind="rep",
-            subject="ann",
+            subject_kind=of.get("kind", "rep"),  # type: ignore[arg-type]
+            subject=of.get("subject", "ann"),
             valid_from=dt.date(2026, 1, 1),
             valid_to=dt.date(2026, 4, 1),
             currency=currency,
@@ -200,14 +200,25 @@ async def test_a_target_in_another_currency_is_measured_by_nothing(sold: Databas
         async with sold.transaction() as conn:
             await directory.save_targets(conn, [target])
             day = dt.date(2026, 4, 1)
-            everything = await read_attainment(conn, Sight(), "ann", None, None, day, "", 10, "USD")
-            (found,) = [a for a in everything if a.target.kpi == kpi]
-        return found.part.text if found.part else None, found.met
+            everything = await read_attainment(conn, Sight(), None, None, None, day, "", 10, "USD")
+        (found,) = [a for a in everything if a.target.target_id == target.target_id]
+        return found
 
-    assert await attained(1, "JPY") == (None, False)
-    assert await attained(2, "USD") == ("1.000000", True), "the newer version is in another currency"
-    assert await attained(3, None) == ("1.000000", True)
-    assert await attained(1, "JPY", "order_count") == ("0.066667", False), "a count is in no currency"
+    def told(found: Attained) -> tuple[str | None, bool, str | None]:
+        assert found.value
+        return found.part.text if found.part else None, found.met, found.value.null_reason
+
+    other = "the target is in another currency than what is counted"
+    assert told(await attained(1, "JPY")) == (None, False, other)
+    assert told(await attained(2, "USD")) == ("1.000000", True, None), "the newer version is in another currency"
+    assert told(await attained(3, None)) == ("1.000000", True, None)
+    assert told(await attained(1, None, "order_count")) == ("0.066667", False, None)
+    money = "the target is money, and what is counted is not"
+    assert told(await attained(2, "USD", "order_count")) == (None, False, money)
+    assert told(await attained(1, None, subject="ghost")) == (None, False, "no such rep")
+    assert told(await attained(1, None, kind="company", subject="acme")) == (None, False, "no such company")
+    assert told(await attained(1, "USD", kind="company", subject="company")) == ("1.300000", True, None)
+    assert (await attained(1, None, "nope")).value is None
 
 
 async def test_a_group_that_is_there_in_one_of_two_windows_is_nothing_in_the_other(

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from chassis.settings import CurrencyCode
 from chassis.tokens import Caller, requires
-from contracts.kpi import SubjectKind
+from contracts.kpi import COMPANY, SubjectKind
 from services.incentive.domain.errors import BadItems
 from services.incentive.domain.plans import PlanFault
 from services.incentive.domain.windows import Days
@@ -66,7 +66,7 @@ async def set_targets(
     request: Request, caller: Annotated[Caller, Depends(requires("targets.write"))], body: Targets
 ) -> dict[str, Any]:
     may_write(caller, "targets.write")
-    _refuse_empty(body)
+    _refuse_senseless(body)
     items = [
         decide.new_target(i.kpi, i.subject_kind, i.subject, Days(i.since, i.to), i.currency, i.value)
         for i in body.items
@@ -93,13 +93,19 @@ async def list_targets(
     return page([_target(target) for target in shown], len(found) > query.limit, last)
 
 
-def _refuse_empty(body: Targets) -> None:
-    faults = [
+def _refuse_senseless(body: Targets) -> None:
+    """What is wrong with a target whatever KPIs and people there are."""
+    empty = [
         PlanFault(f"/items/{index}/to", "empty-interval", "'to' must be after 'from'")
         for index, item in enumerate(body.items)
         if item.to <= item.since
     ]
-    if faults:
+    foreign = [
+        PlanFault(f"/items/{index}/subject", "unknown-subject", f"the only company is {COMPANY!r}")
+        for index, item in enumerate(body.items)
+        if item.subject_kind == "company" and item.subject != COMPANY
+    ]
+    if faults := empty + foreign:
         raise BadItems(faults)
 
 

@@ -44,8 +44,8 @@ def flat(item: dict[str, Any], kpis: list[str]) -> list[Any]:
     told = [item["subject"], item["period"], item["from"], item["to"], *item.get("group", {}).values()]
     for kpi in kpis:
         value = item["values"][kpi]
-        compared = value["compare"] or {"value": None, "change": None, "relative": None}
-        told += [value["value"], *compared.values()]
+        compared = value["compare"] or {}
+        told += [value["value"], *(compared.get(name) for name in ("value", "change", "relative"))]
     return told
 
 

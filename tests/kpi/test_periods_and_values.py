@@ -30,7 +30,7 @@ from services.kpi.domain.periods import (
     year_after,
     year_before,
 )
-from services.kpi.domain.values import Value, attainment, plain, readings, rounded, value_of
+from services.kpi.domain.values import Value, attainment, change, plain, readings, rounded, value_of
 from tests.kpi.test_definitions import DERIVED, GROWTH, RATIO, SIMPLE, catalogue
 
 
@@ -291,3 +291,18 @@ def test_plain_text_is_exact(number: Decimal) -> None:
 def test_a_window_before_is_cut_at_the_same_day(before: str, window: str, day: str, end: str) -> None:
     cut = to_same_day(named(before, 4), named(window, 4), dt.date.fromisoformat(day))
     assert (cut.start, str(cut.end)) == (named(before, 4).start, end)
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "expected"),
+    [
+        (Value("3", Decimal(3)), Value("2", Decimal(2)), ("1", "0.500000", None)),
+        (Value("3", Decimal(3)), Value("0", Decimal(0)), ("3", None, "compared with zero")),
+        (Value("3", Decimal(3)), Value(None, None, null_reason="no facts"), (None, None, "no facts")),
+        (Value(None, None, null_reason="no facts"), Value("2", Decimal(2)), (None, None, "no facts")),
+        (Value("3", Decimal(3)), None, (None, None, None)),
+    ],
+)
+def test_a_change_that_is_none_has_a_reason(now: Value, before: Value | None, expected: Any) -> None:
+    found = change(now, before)
+    assert (found.change, found.relative, found.null_reason) == expected

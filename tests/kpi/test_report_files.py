@@ -23,7 +23,7 @@ from services.kpi.domain.definitions import Published, read
 from services.kpi.domain.meaning import InForce
 from services.kpi.domain.periods import named
 from services.kpi.domain.reports import Report, check_report
-from services.kpi.domain.sheets import neutral
+from services.kpi.domain.sheets import Language, neutral, why_empty
 from services.kpi.domain.timing import Timing, windows
 from services.kpi.domain.values import Value, change
 from services.kpi.handlers.compute import Answer
@@ -185,3 +185,18 @@ def test_periods_that_move_with_the_day(period: str, grain: Any, named_so: list[
 )
 def test_the_format_that_is_accepted(header: str, ending: str) -> None:
     assert accepted(header) == ending
+
+
+def test_what_is_compared_with_says_why_it_is_empty() -> None:
+    """Each empty cell of a line is explained once: the KPI's own, or those beside it."""
+    two, zero, none = Value("2", Decimal(2)), Value("0", Decimal(0)), Value(None, None, null_reason="no facts")
+
+    def told(language: Language, *pair: Value | None) -> str | None:
+        return why_empty(SPLIT, ["Sales"], [(pair[0], pair[1])], language)
+
+    assert told("en", two, zero) == "Sales (period before): compared with zero"
+    assert told("zh", two, none) == "Sales (上期): 没有数据"
+    assert told("en", none, two) == "Sales: no facts"
+    assert told("en", none, none) == "Sales: no facts; Sales (period before): no facts"
+    assert told("en", None, None) == "Sales: no facts"
+    assert told("en", two, two) is None

@@ -10,7 +10,15 @@ from typing import Literal
 from services.kpi.domain.definitions import Compare, Definition, Label, Published
 from services.kpi.domain.periods import Window
 from services.kpi.domain.reports import Report
-from services.kpi.domain.values import NO_FACTS, NO_PRIOR, NOT_BEGUN, NOTHING_TO_DIVIDE_BY, Value, change
+from services.kpi.domain.values import (
+    COMPARED_WITH_ZERO,
+    NO_FACTS,
+    NO_PRIOR,
+    NOT_BEGUN,
+    NOTHING_TO_DIVIDE_BY,
+    Value,
+    change,
+)
 
 Language = Literal["en", "zh"]
 Form = Literal["text", "day", "money", "part", "number"]
@@ -78,6 +86,7 @@ _REASONS: Mapping[Language, Mapping[str, str]] = {
         NOT_BEGUN: "期间尚未开始",
         NOTHING_TO_DIVIDE_BY: "分母为零",
         NO_PRIOR: "上期为零",
+        COMPARED_WITH_ZERO: "对比值为零",
     },
 }
 
@@ -114,11 +123,17 @@ def cells(report: Report, place: tuple[str, Window, Sequence[str | None]], found
     return told
 
 
-def why_empty(titles: Sequence[str], found: Sequence[Pair], language: Language) -> str | None:
-    """Why values of a line are empty, each with its KPI; None where none is."""
-    reasons = [(t, (value or NOTHING).null_reason) for t, (value, _) in zip(titles, found, strict=True)]
-    told = [f"{title}: {_REASONS[language].get(reason, reason)}" for title, reason in reasons if reason]
-    return neutral("; ".join(told)) or None
+def why_empty(report: Report, titles: Sequence[str], found: Sequence[Pair], language: Language) -> str | None:
+    """Why values of a line are empty, or what is said of what they are compared with, each with its KPI; None where
+    none is."""
+    told = []
+    for title, (value, before) in zip(titles, found, strict=True):
+        now = value or NOTHING
+        told.append((title, now.null_reason))
+        if report.compare and before and (now.text is not None or before.text is None):
+            told.append((_titled(title, _WORDS[language][report.compare]), change(now, before).null_reason))
+    said = [f"{title}: {_REASONS[language].get(reason, reason)}" for title, reason in told if reason]
+    return neutral("; ".join(said)) or None
 
 
 def about(

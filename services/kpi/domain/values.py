@@ -20,6 +20,7 @@ NO_FACTS = "no facts"
 NOT_BEGUN = "the period has not begun"
 NOTHING_TO_DIVIDE_BY = "nothing to divide by"
 NO_PRIOR = "the period before is zero"
+COMPARED_WITH_ZERO = "compared with zero"
 Read = Callable[[Measure, Window], Decimal | None]
 """A measure's number over a window that is cut at its as-of day; None where no fact has one."""
 
@@ -106,19 +107,25 @@ def attainment(actual: Value, target: Decimal) -> Value:
 
 
 class Change(Struct, frozen=True, gc=False):
-    """What a value is compared with, and the difference; ``relative`` is a part of it: 0.5 is 50 % more."""
+    """What a value is compared with, and the difference; ``relative`` is a part of it: 0.5 is 50 % more.
+
+    ``null_reason``: why one of the three is none.
+    """
 
     before: Value | None
     change: str | None
     relative: str | None
+    null_reason: str | None = None
 
 
 def change(now: Value, before: Value | None) -> Change:
     """From the value before to the one now: exact where the decimals end, a part at 6 places half away from zero."""
     current, prior = now.exact, before.exact if before else None
     if current is None or prior is None:
-        return Change(before, None, None)
-    return Change(before, shown(current - prior), rounded((current - prior) / abs(prior)) if prior else None)
+        return Change(before, None, None, (before.null_reason if before else None) or now.null_reason)
+    if not prior:
+        return Change(before, shown(current - prior), None, COMPARED_WITH_ZERO)
+    return Change(before, shown(current - prior), rounded((current - prior) / abs(prior)))
 
 
 def plain(number: Decimal) -> str:

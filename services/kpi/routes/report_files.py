@@ -101,7 +101,7 @@ class _Table:
     def cells(self, line: Line) -> list[sheets.Cell]:
         found = [(a.value, a.before) if a else (None, None) for a in line.answers]
         told = sheets.cells(self.result.report, (line.subject, line.window, line.group), found)
-        why = sheets.why_empty(self._titles, found, self.language)
+        why = sheets.why_empty(self.result.report, self._titles, found, self.language)
         return [*told, why, self._as_of, self._versions[line.window]]
 
     def _said(self, versions: Sequence[int]) -> str:

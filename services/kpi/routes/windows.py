@@ -72,10 +72,12 @@ def value_item(kind: str, answer: Answer) -> dict[str, Any]:
 
 
 def change_shown(answer: Answer) -> dict[str, Any]:
-    """What the value is compared with; ``relative`` is a part of it: 0.5 is 50 % more."""
+    """What the value is compared with; ``relative`` is a part of it: 0.5 is 50 % more; ``null_reason`` says why one
+    of the three is null."""
     found = change(answer.value, answer.before)
     return {
         "value": found.before.text if found.before else None,
         "change": found.change,
         "relative": found.relative,
+        "null_reason": found.null_reason,
     }

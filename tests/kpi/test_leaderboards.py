@@ -49,12 +49,18 @@ def test_a_rank_is_one_more_than_how_many_are_better(some: list[Fraction | None]
 async def sold(
     clean: Database, zone: Any, record: Callable[..., Record], event: Callable[..., Any], person: Callable[..., Record]
 ) -> Database:
-    """In March ann and bob sell 20 each, cy 5 and dan 12; in February ann 10, bob 40, cy nothing and dan 4; ed sold
-    once, long ago. boss manages ann and cy."""
+    """In March ann and bob sell 20 each, cy 5 and dan 12; in February ann 10, bob 40, cy nothing and dan 4; in January
+    ann 7 and ed 1. boss manages ann and cy."""
     below = [("manager", "boss", "2020-01-01", None)]
     people = [person(p, 1, *(below if p in ("ann", "cy") else [])) for p in ("boss", "ann", "bob", "cy", "dan", "ed")]
     orders = [("ann", "20", "03-02"), ("bob", "20", "03-03"), ("cy", "5", "03-04"), ("dan", "12", "03-05")]
-    orders += [("ann", "10", "02-02"), ("bob", "40", "02-03"), ("dan", "4", "02-04"), ("ed", "1", "01-05")]
+    orders += [
+        ("ann", "10", "02-02"),
+        ("bob", "40", "02-03"),
+        ("dan", "4", "02-04"),
+        ("ed", "1", "01-05"),
+        ("ann", "7", "01-20"),
+    ]
     events = [
         event("placed", day + rep, f"2026-{day}T17:00:00Z", order_id=day + rep, amount=amount, currency="USD")
         for rep, amount, day in orders
@@ -67,11 +73,13 @@ async def sold(
     return clean
 
 
-async def ranks(database: Database, sight: Sight = Sight(), period: str = "2026-03", **said: Any) -> Ranks:
+async def ranks(
+    database: Database, sight: Sight = Sight(), period: str = "2026-03", until: dt.date = AS_OF, **said: Any
+) -> Ranks:
     board = {"kpi": "sales_amount", "subject_kind": "rep", "grain": "month", "shown_to": Audience(everyone=True)}
     body = Leaderboard(label={"en": "Best"}, **(board | said))
     async with database.transaction() as conn:
-        return await read_ranks.read_ranks(conn, Saved("b", body, "me", sight, 1, NOW), period, AS_OF, "USD")
+        return await read_ranks.read_ranks(conn, Saved("b", body, "me", sight, 1, NOW), period, until, "USD")
 
 
 def order(found: Ranks) -> list[tuple[int, str, str | None]]:
@@ -90,6 +98,16 @@ async def test_by_most_improved(sold: Database) -> None:
     grown = await ranks(sold, ranking="most_improved", improved_by="growth")
     assert order(grown) == [(1, "dan", "2.000000"), (2, "ann", "1.000000"), (3, "bob", "-0.500000")]
     assert [(s.subject, s.reason) for s in grown.unranked] == [("cy", "the period before is zero")]
+
+
+async def test_a_period_that_runs_is_held_against_the_same_part_of_the_one_before(sold: Database) -> None:
+    """In February ann sells 10 on the 2nd, in January 7 on the 20th."""
+    improved = {"period": "2026-02", "ranking": "most_improved"}
+    early = await ranks(sold, until=dt.date(2026, 2, 2), **improved)
+    assert [(s.subject, s.text, s.against) for _, s in early.ranked] == [("ann", "10", "0")]
+    for until in (dt.date(2026, 2, 20), dt.date(2026, 3, 1)):
+        (ann,) = [s for _, s in (await ranks(sold, until=until, **improved)).ranked if s.subject == "ann"]
+        assert (ann.text, ann.against) == ("3", "7")
 
 
 async def test_by_target(sold: Database) -> None:

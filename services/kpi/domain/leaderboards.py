@@ -30,7 +30,8 @@ class Leaderboard(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """Who is first by a KPI over a period of the grain, and to whom that is shown: whom the board names see all of it.
 
     ``ranking``: by ``value``; by ``target_percent``, the part of the period's own target that is reached; or by
-    ``most_improved``, the ``difference`` to the period before or the ``growth`` over it (``improved_by``).
+    ``most_improved``, the ``difference`` to the period before or the ``growth`` over it (``improved_by``); while the
+    period runs, to the same part of the one before.
     ``top``: the ranks up to this number, with all who share the last one.
     """
 

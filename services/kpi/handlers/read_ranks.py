@@ -59,8 +59,9 @@ async def read_ranks(
 ) -> Ranks:
     """The ranks over a period of the board's grain (None: that of the day ``until``), counted until that day.
 
-    A subject without a fact in the period is left out, unless it has the target that is asked about. Raises CannotWork
-    for a board that no longer works, BadQuestion, BadPeriod, TooManySubjects.
+    While the period runs, as much of the one before is looked at as is over of it: else who is most improved would be
+    decided by the calendar. A subject without a fact in the period is left out, unless it has the target that is asked
+    about. Raises CannotWork for a board that no longer works, BadQuestion, BadPeriod, TooManySubjects.
     """
     known, read_until = await standing(conn)
     board = saved.body
@@ -70,7 +71,9 @@ async def read_ranks(
     if len(subjects) > SUBJECTS_MAX:
         raise TooManySubjects(f"more than {SUBJECTS_MAX} of {board.subject_kind} cannot be put in order")
     before: Compare | None = "previous_period" if board.ranking == "most_improved" else None
-    asked = Question(board.subject_kind, None, [window], until, where=board.filter, compare=before)
+    asked = Question(
+        board.subject_kind, None, [window], until, where=board.filter, compare=before, to_date=before is not None
+    )
     (meant,) = meanings(known, board.kpi, [window])
     answers: list[Answer] = []
     for start in range(0, len(subjects), _AT_A_TIME):

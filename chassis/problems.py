@@ -32,6 +32,7 @@ TITLES = {
     408: "Too slow",
     409: "Conflict",
     413: "Too large",
+    406: "Not acceptable",
     415: "Unsupported media type",
     422: "Not valid",
     429: "Too many requests",

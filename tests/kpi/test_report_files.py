@@ -177,13 +177,20 @@ def test_periods_that_move_with_the_day(period: str, grain: Any, named_so: list[
         ("text/csv;q=0, */*", "json"),
         ("text/csv; q=0.000", "json"),
         ("application/json;q=0, */*", "csv"),
-        ("APPLICATION/JSON;Q=0, text/html", "csv"),
+        ("APPLICATION/JSON;Q=0, text/html", None),
+        ("text/html", None),
+        ("image/png", None),
+        ("*/*;q=0", None),
+        ("text/csv;q=0, application/json", "json"),
+        ("text/html, */*;q=0.1", "json"),
+        ("text/*", "csv"),
+        ("text/csv;q=0.5, */*", "json"),
         ("application/json;q=0.1, text/csv;q=0.9", "csv"),
         ("text/csv;q=0.5, application/json;charset=utf-8;q=1.0", "json"),
         ("text/csv;q=nonsense", "csv"),
     ],
 )
-def test_the_format_that_is_accepted(header: str, ending: str) -> None:
+def test_the_format_that_is_accepted(header: str, ending: str | None) -> None:
     assert accepted(header) == ending
 
 

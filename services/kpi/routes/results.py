@@ -57,6 +57,8 @@ async def result(request: Request, report: Report, caller: Caller, query: Result
     deps = deps_of(request)
     await counted(deps, query.after)
     ending = query.format or accepted(request.headers.get("accept", ""))
+    if ending is None:
+        raise Problem(406, "not-acceptable", f"a result is {', '.join(FORMATS)}: none of them is accepted")
     sight, until = sight_of(caller, "kpis.read"), query.as_of or deps.today()
     file = tempfile.TemporaryFile()  # noqa: SIM115 the answer's stream closes it
     try:
@@ -72,18 +74,24 @@ async def result(request: Request, report: Report, caller: Caller, query: Result
     return StreamingResponse(_chunks(file), headers=headers, media_type=FORMATS[ending][0])
 
 
-def accepted(header: str) -> str:
-    """The format that an Accept header prefers: of ours that it names the one of the greatest weight, the first of
-    equals; where it names none, the first that it does not exclude (RFC 9110: a weight of 0 does)."""
+def accepted(header: str) -> str | None:
+    """The format that an Accept header prefers, the first that it names of equals; None where it wants others only.
+
+    RFC 9110: a name goes before ``text/*``, and that before ``*/*``; a weight of 0 excludes. A header that only
+    excludes leaves the rest.
+    """
     weights: dict[str, Decimal] = {}
-    for part in header.split(","):
+    for part in filter(str.strip, header.split(",")):
         weight = _WEIGHT.search(part)
         weights.setdefault(part.partition(";")[0].strip().lower(), Decimal(weight[1]) if weight else Decimal(1))
+    otherwise = Decimal(not any(weights.values()))
+
+    def weight_of(name: str) -> Decimal:
+        return next((weights[n] for n in (name, f"{name.partition('/')[0]}/*", "*/*") if n in weights), otherwise)
+
     types = {media_type.partition(";")[0]: ending for ending, (media_type, _) in FORMATS.items()}
-    said = {types[name]: weight for name, weight in weights.items() if name in types}
-    if wanted := [ending for ending, weight in said.items() if weight]:
-        return max(wanted, key=said.__getitem__)
-    return next((ending for ending in FORMATS if ending not in said), "json")
+    best = max([*(name for name in weights if name in types), *types], key=weight_of)
+    return types[best] if weight_of(best) else None
 
 
 async def _write(found: Result, ending: str, language: Language, deps: Deps, file: IO[bytes]) -> None:

@@ -16,8 +16,11 @@ from msgspec import Meta, Raw, Struct
 STRUCTURED = "application/cloudevents+json"
 BATCH = "application/cloudevents-batch+json"
 
-Identifier = Annotated[str, Meta(min_length=1, max_length=256)]
-"""An id that a CRM gave: 1 to 256 characters, compared byte by byte."""
+ID_CHARACTERS_MAX, ID_BYTES_MAX = 256, 512
+ID_LIMIT = f"at most {ID_BYTES_MAX} bytes in UTF-8"
+Identifier = Annotated[str, Meta(min_length=1, max_length=ID_CHARACTERS_MAX, description=ID_LIMIT)]
+"""An id that a CRM gave, compared byte by byte: 1 to 256 characters, and at most 512 bytes in UTF-8, so that several
+of them fit a row of an index. The bytes are counted where ids come in: this type does not hold to them."""
 
 
 class Envelope(Struct, frozen=True, gc=False):

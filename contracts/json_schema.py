@@ -13,13 +13,14 @@ from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Struct
 
+from contracts.envelope import ID_CHARACTERS_MAX, ID_LIMIT
 from contracts.topics import ACCEPTED_FROM_CRM, EVENT_TYPES
 
 ID_BASE = "https://merit.dev/schemas/"
 EXTENSION_NAME = r"^[a-z0-9]+(?![\s\S])"
 """CloudEvents 1.0.2 section 3.1: an attribute's name is lower-case ASCII letters and digits."""
 _SCALAR = {"type": ["string", "integer", "boolean", "null"]}
-_ID = {"type": "string", "minLength": 1, "maxLength": 256}
+_ID = {"type": "string", "minLength": 1, "maxLength": ID_CHARACTERS_MAX, "description": ID_LIMIT}
 
 
 @cache

@@ -11,11 +11,12 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from chassis.ids import IN_BYTES
 from chassis.outbox import Announcement
 from chassis.problems import Fault, Problem
 from contracts import directory
 from contracts.access import Scope
-from contracts.envelope import encode
+from contracts.envelope import ID_CHARACTERS_MAX, ID_LIMIT, encode
 from contracts.topics import DIRECTORY_PEOPLE
 from services.auth.domain.clients import Client
 from services.auth.domain.memberships import Membership
@@ -27,7 +28,12 @@ PAGE_MAX = 200
 PAGE_DEFAULT = 50
 
 # no control characters: PostgreSQL keeps no NUL, and none of the others belongs into an id or a name
-Id = Annotated[str, StringConstraints(min_length=1, max_length=256, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Id = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    Field(description=ID_LIMIT),
+    IN_BYTES,
+]
 Label = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 Email = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00-\x1f]+@[^@\s\x00-\x1f]+$")]
 ClientId = Annotated[str, StringConstraints(min_length=3, max_length=64, pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]+$")]

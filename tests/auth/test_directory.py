@@ -79,6 +79,7 @@ async def test_a_fault_keeps_the_whole_list_out(auth: Any, admin: str) -> None:
         ({"name": "a\u0000b"}, "/items/0/name"),
         ({"email": "nobody"}, "/items/0/email"),
         ({"person_id": "x" * 257}, "/items/0/person_id"),
+        ({"person_id": "元" * 171}, "/items/0/person_id"),
         ({"active": "perhaps"}, "/items/0/active"),
     ],
 )

@@ -34,6 +34,7 @@ async def test_bad_bodies_are_refused_whole_with_pointers(open_shop: Shop) -> No
         {**target, "value": "-1"},
         {**target, "owner": "me"},
         {**target, "subject": ""},
+        {**target, "subject": "元" * 171},
         {**target, "currency": "ZZZ"},
     ):
         await shop.ask("POST", "/v1/targets", status=422, json={"items": [bad]})

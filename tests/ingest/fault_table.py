@@ -89,7 +89,8 @@ ENVELOPE = [
     *(Case(("time",), t, "ancient-date") for t in ("1969-12-31T00:00:00Z", "0001-01-01T00:00:00+14:00")),
     Case(("id",), " ", "blank"), Case(("source",), " \u2003", "blank"),
     Case(("id",), "x" * 257, "too-long"), Case(("id",), "a\0", "nul-character"), Case(("id",), HALF, "lone-surrogate"),
-    Case(("source",), "x" * 257, "too-long"), Case(("subject",), "", "empty"), Case(("subject",), 5, "wrong-type"),
+    Case(("source",), "x" * 257, "too-long"), Case(("source",), "𠀀" * 129, "too-long"),
+    Case(("subject",), "", "empty"), Case(("subject",), 5, "wrong-type"),
     Case(("datacontenttype",), "text/xml", "not-json-data"), Case(("data",), DELETE, "missing"),
     *(Case(("data",), value, "wrong-type") for value in ([], "text", 5, None, True)),
     Case(("data_base64",), "e30=", "data-twice"), Case(("Trace-Id",), "x", "bad-name"),
@@ -145,6 +146,8 @@ def _nullable(type_: inspect.Type) -> bool:
 
 def _values(type_: inspect.Type, path: Path, sound: Any) -> Iterator[Case]:
     match type_:
+        case inspect.Metadata(type=inner):
+            yield from _values(inner, path, sound)
         case inspect.UnionType(types=types) if any(isinstance(t, inspect.IntType) for t in types):  # a score
             yield from (Case(path, v, c) for v, c in [*DECIMAL, ("-1", "negative"), (-1, "out-of-bounds")])
             yield from (Case(path, v, "number-for-decimal") for v in (4.5, BEYOND))
@@ -158,6 +161,7 @@ def _values(type_: inspect.Type, path: Path, sound: Any) -> Iterator[Case]:
             yield from (Case(path, value, code) for value, code in TEXT)
             yield Case(path, "x" * ((most or 0) + 1), "too-long")
             if least:
+                yield Case(path, "𠀀" * 129, "too-long")
                 yield Case(path, "", "empty")
                 yield from (Case(path, value, "blank") for value in (" ", "\t\n", "\u00a0"))
         case inspect.IntType(ge=least, le=most):

@@ -52,6 +52,11 @@ ORDER_CASES: dict[str, tuple[dict[str, Any], set[tuple[str, str]]]] = {
     "id far too long": ({"/id": "x" * 100_000}, {("/id", "too-long")}),
     "id too long": ({"/id": "x" * 257}, {("/id", "too-long")}),
     "order id too long": ({"/data/order_id": "x" * 257}, {("/data/order_id", "too-long")}),
+    "ids of too many bytes": (
+        {"/id": "元" * 171, "/source": "𠀀" * 129, "/data/territory": "元" * 256,
+         "/data/credits/0/rep_id": "é" * 255 + "元"},
+        {(at, "too-long") for at in ("/id", "/source", "/data/territory", "/data/credits/0/rep_id")},
+    ),
     "order id empty": ({"/data/order_id": ""}, {("/data/order_id", "empty")}),
     "order id blank": ({"/data/order_id": " "}, {("/data/order_id", "blank")}),
     "ids blank": (

@@ -12,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from contracts.envelope import ID_BYTES_MAX, ID_CHARACTERS_MAX
 from services.ingest.app import create_app
+from services.ingest.domain.faults import storable
 from services.ingest.domain.text import NESTING_MAX, TooDeep, check_depth
 from services.ingest.routes import events
 from services.ingest.translate import EVENT_BYTES_MAX, EVENTS_MAX
@@ -136,3 +138,12 @@ async def test_a_body_that_drips_is_given_up(door: Any) -> None:
     async with door.client(app=impatient) as client:
         answer = await client.post("/v1/events", content=endless(), headers={"content-type": BATCH})
     assert answer.status_code == 408
+
+
+@pytest.mark.parametrize("character", ["x", "é", "元", "𠀀", "\ud800"])
+def test_what_is_kept_of_any_text_fits_an_index(character: str) -> None:
+    """An event that is not accepted is found by its source, id and reps, whatever they are."""
+    kept = storable(character * 300)
+    assert len(kept) <= ID_CHARACTERS_MAX
+    assert ID_BYTES_MAX - 8 < len(kept.encode()) <= ID_BYTES_MAX or len(kept) == ID_CHARACTERS_MAX
+    assert kept.endswith("…")

@@ -12,6 +12,7 @@ import pytest
 
 from chassis.bus import Record
 from chassis.db import Connection, Database
+from contracts.envelope import ID_BYTES_MAX
 from services.kpi.domain.periods import named
 from services.kpi.domain.sight import ALL, Sight
 from services.kpi.handlers import define
@@ -95,3 +96,35 @@ async def test_a_long_text_is_counted_whether_its_event_or_the_definition_came_f
     await apply_events(conn, [record(e) for e in gone], zone)
     assert await values(conn) == {"notes": "2", "repeated_notes": "0", "new_notes": "2", "products": "2"}
     assert await different(conn) == []
+
+
+def id_of(n: int) -> str:
+    """As wide as an id may be; no two of them are alike."""
+    return str(n) + random_text((ID_BYTES_MAX - 1) // 4)
+
+
+async def test_what_has_the_widest_ids_is_counted(
+    conn: Connection, zone: ZoneInfo, record: Callable[..., Record], event: Any, person: Any
+) -> None:
+    """The widest keys meet in one index: the order's id, and the source and the id of what is said of it."""
+    rep, boss, team, territory, order, waiting = map(id_of, range(6))
+    source, on, money = id_of(6), "2026-02-03T17:00:00Z", {"amount": "10", "currency": "EUR"}
+    said: dict[str, Any] = {"customer_id": id_of(7), "territory": territory, "credits": [{"rep_id": rep, "share": "1"}]}
+    said |= money | {"lines": [{"product": PRODUCT, "amount": "10"}]}
+    paid = {"order_id": order, "payment_id": id_of(8), **money}
+    events = [
+        event("placed", id_of(1), on, source, order_id=order, **said),
+        event("refunded", id_of(2), on, source, order_id=order, refund_id=id_of(9), amount="1"),
+        event("payment.received", id_of(3), on, source, **paid),
+        event("payment.reversed", id_of(4), on, source, **paid),
+        event("credit_note.issued", id_of(5), on, source, credit_note_id=order, **said),
+        event("refunded", id_of(6), on, source, order_id=waiting, amount="1"),
+    ]
+    await publish(conn)
+    places = [
+        (kind, of, "2026-01-01", None) for kind, of in (("manager", boss), ("team", team), ("territory", territory))
+    ]
+    await apply_people(conn, [person(boss, 1), person(rep, 1, *places)])
+    await apply_events(conn, [record(e) for e in events], zone)
+    counted = [await conn.fetchval(f"select count(*) from {name}_fact") for name in ("order", "order_line", "payment")]
+    assert (counted, await different(conn)) == ([3, 2, 2], [])

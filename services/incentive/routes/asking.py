@@ -14,9 +14,11 @@ from pydantic import BaseModel, ConfigDict, Field
 from chassis.bus import Partition, format_positions, parse_positions
 from chassis.clock import Clock
 from chassis.db import Database
+from chassis.ids import IN_BYTES
 from chassis.inbox import wait_until
 from chassis.problems import Problem
 from chassis.tokens import Caller, Verifier
+from contracts.envelope import ID_CHARACTERS_MAX, ID_LIMIT
 from contracts.topics import CRM_SALES, DIRECTORY_PEOPLE
 from services.incentive.domain.errors import BadQuestion, NotYet
 from services.incentive.domain.sight import Sight
@@ -32,7 +34,9 @@ READ = (CRM_SALES.name, DIRECTORY_PEOPLE.name)
 """The topics that this service reads: for the rest of a position it need not wait. (To wait for all marks of now
 waits for those of decisions.)"""
 
-Identifier = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\x00]*$")]
+Identifier = Annotated[
+    str, Field(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=r"^[^\x00]*$", description=ID_LIMIT), IN_BYTES
+]
 """An id as others gave it, of 1 to 256 characters; PostgreSQL takes none with a NUL."""
 Amount = Annotated[str, Field(pattern=r"^[0-9]{1,20}(\.[0-9]{1,10})?$")]
 Row = TypeVar("Row")

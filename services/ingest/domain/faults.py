@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from contracts.envelope import ID_BYTES_MAX, ID_CHARACTERS_MAX
+
 FAULTS_MAX = 50
 """Faults listed per event; one more says that there are others."""
-ID_CHARACTERS_MAX = 256
 _SHOWN_CHARACTERS_MAX = 80
 
 
@@ -45,7 +46,11 @@ def storable(text: str) -> str:
     """The text as a column and its index can hold it: no U+0000, and cut when it is longer than any id may be."""
     if not text.isascii() or "\0" in text:  # most ids are plain, and each event has several
         text = printable(text).replace("\0", "\ufffd")
-    return text if len(text) <= ID_CHARACTERS_MAX else text[: ID_CHARACTERS_MAX - 1] + "…"
+    if len(text) > ID_CHARACTERS_MAX:
+        text = text[: ID_CHARACTERS_MAX - 1] + "…"
+    if text.isascii() or len(written := text.encode()) <= ID_BYTES_MAX:
+        return text
+    return written[: ID_BYTES_MAX - len("…".encode())].decode(errors="ignore") + "…"
 
 
 def shown(value: object) -> str:

@@ -15,7 +15,7 @@ from services.ingest.domain import sales_rules, service_rules
 from services.ingest.domain.custom_fields import value_faults
 from services.ingest.domain.door import DATA, Door, Rule
 from services.ingest.domain.faults import Fault, pointer
-from services.ingest.domain.id_rules import not_blank
+from services.ingest.domain.id_rules import of_ids
 from services.ingest.domain.said import Said
 
 INTEGER_MAX = 2**63 - 1
@@ -119,5 +119,5 @@ _EVERY_EVENT = (
 )
 _OWN = {**sales_rules.BY_TYPE, **service_rules.BY_TYPE}
 _BY_TYPE: Mapping[str, tuple[Rule, ...]] = {
-    name: (*_EVERY_EVENT, not_blank(name), *_OWN.get(name, ())) for name in ACCEPTED_FROM_CRM
+    name: (*_EVERY_EVENT, of_ids(name), *_OWN.get(name, ())) for name in ACCEPTED_FROM_CRM
 }

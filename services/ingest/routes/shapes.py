@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from services.ingest.domain.faults import ID_CHARACTERS_MAX
+from contracts.envelope import ID_CHARACTERS_MAX
 
 PAGE_ITEMS, PAGE_ITEMS_MAX = 50, 200
 

@@ -11,6 +11,8 @@ caller, and the caller's own; all: no bound."""
 
 NARROW_TO_WIDE: tuple[Scope, ...] = get_args(Scope)
 
+ROLES = ("rep", "manager", "analyst", "compensation", "finance", "admin", "auditor", "integration")
+"""What a person or a machine may be; auth says what each may do."""
 PERMISSIONS: Mapping[str, str] = {
     "events.send": "send events",
     "quarantine.read": "see events that wait in quarantine",

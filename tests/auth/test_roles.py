@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from contracts import access
 from contracts.access import NARROW_TO_WIDE, PERMISSIONS, format_grants, parse_grants
 from services.auth.domain.roles import GRANTABLE, ROLES, UnknownRole, effective
 
@@ -86,7 +87,7 @@ def test_who_saves_reports(role: str, cell: str) -> None:
 
 
 def test_the_table_speaks_of_every_role_and_permission() -> None:
-    assert {role for _, role, _ in cells()} == set(ROLES)
+    assert {role for _, role, _ in cells()} == set(ROLES) == set(access.ROLES)
     told = {permission for both in READ_AND_WRITE.values() for group in both for permission in group}
     told.add("reports.define")
     assert told == set(PERMISSIONS)

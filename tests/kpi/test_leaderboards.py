@@ -144,6 +144,21 @@ async def test_a_board_holds_whom_its_maker_sees(sold: Database) -> None:
         await ranks(sold, Sight(tree="boss"), ranking="target_percent", subject_kind="team")
 
 
+async def test_a_board_is_saved_for_somebody(clean: Database) -> None:
+    async def check(**shown_to: Any) -> None:
+        audience = Audience(**shown_to)
+        board = Leaderboard(label={"en": "x"}, kpi="sales_amount", subject_kind="rep", grain="month", shown_to=audience)
+        async with clean.transaction() as conn:
+            await read_ranks.check(conn, board, Sight(), AS_OF)
+
+    await check(people=("ann",))
+    await check(everyone=True)
+    for said, pointer in (({"roles": ("rep", "god")}, "/shown_to/roles/1"), ({}, "/shown_to")):
+        with pytest.raises(CannotWork) as refused:
+            await check(**said)
+        assert [f.pointer for f in refused.value.faults] == [pointer]
+
+
 def test_to_whom_something_is_shown() -> None:
     def reader(person: str, *roles: str, teams: tuple[str, ...] = (), sees_all: bool = False) -> Reader:
         return Reader(person, person, frozenset(roles), frozenset(teams), sees_all, False)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Generic, Protocol, TypeVar
 
 from msgspec import Meta, Struct
 
+from contracts.access import ROLES
+from services.kpi.domain.conditions import Fault
 from services.kpi.domain.definitions import Faulty
 from services.kpi.domain.errors import KpiRefusal
 from services.kpi.domain.sight import Sight
@@ -25,6 +28,13 @@ class Audience(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=Tr
     roles: Names = ()
     teams: Names = ()
     people: Names = ()
+
+
+def audience_faults(shown_to: Audience) -> Iterator[Fault]:
+    """What is wrong with whom something is shown to; only asked when it is saved: what is kept stays readable."""
+    for n, role in enumerate(shown_to.roles):
+        if role not in ROLES:
+            yield Fault(f"/shown_to/roles/{n}", "unknown-role", f"{role!r} is none of {', '.join(ROLES)}")
 
 
 class NotFound(KpiRefusal):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chassis.db import Connection
+from services.kpi.domain.conditions import Fault
 from services.kpi.domain.definitions import Compare, Published
 from services.kpi.domain.errors import BadQuestion, KpiRefusal
 from services.kpi.domain.leaderboards import (
@@ -20,7 +21,7 @@ from services.kpi.domain.leaderboards import (
     ranked,
 )
 from services.kpi.domain.periods import Window, containing
-from services.kpi.domain.saved import Saved
+from services.kpi.domain.saved import Audience, CannotWork, Saved, audience_faults
 from services.kpi.domain.sight import Sight
 from services.kpi.domain.timeline import Timeline
 from services.kpi.domain.timing import Timing, windows
@@ -50,7 +51,13 @@ class Ranks:
 
 
 async def check(conn: Connection, board: Leaderboard, sight: Sight, today: dt.date) -> None:
-    """Whether the board can work. Raises CannotWork."""
+    """Whether the board can work, and somebody sees it. Raises CannotWork."""
+    faults = list(audience_faults(board.shown_to))
+    if board.shown_to == Audience():
+        said = "nobody but its owner would see it: say everyone, roles, teams or people"
+        faults.append(Fault("/shown_to", "nobody", said))
+    if faults:
+        raise CannotWork(faults)
     _check(board, await in_force(conn), sight)
 
 

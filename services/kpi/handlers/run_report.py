@@ -12,7 +12,7 @@ from services.kpi.domain.definitions import Published
 from services.kpi.domain.errors import KpiRefusal
 from services.kpi.domain.periods import Window
 from services.kpi.domain.reports import Report, check_report
-from services.kpi.domain.saved import CannotWork
+from services.kpi.domain.saved import CannotWork, audience_faults
 from services.kpi.domain.sight import Sight
 from services.kpi.domain.timeline import Timeline
 from services.kpi.domain.timing import windows
@@ -62,7 +62,8 @@ async def check(conn: Connection, report: Report, sight: Sight, today: dt.date) 
     _check(report, await in_force(conn), today)
     asked = report.subjects or ()
     seen = await values.subjects(conn, report.subject_kind, sight, asked, "", len(asked))
-    faults = [
+    faults = list(audience_faults(report.shown_to))
+    faults += [
         Fault(f"/subjects/{n}", "unknown-subject", f"no such {report.subject_kind}: {subject}")
         for n, subject in enumerate(asked)
         if subject not in seen

@@ -167,6 +167,26 @@ def test_what_cannot_work_is_refused_where_it_stands(
     assert faults(body, change) == expected
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"label": {}}, "in en, zh or both, each of 1 to 200 characters that are not all blank"),
+        ({"label": {"en": ""}}, "in en, zh or both, each of 1 to 200 characters that are not all blank"),
+        ({"label": {"en": " "}}, "in en, zh or both, each of 1 to 200 characters that are not all blank"),
+        ({"key": "My KPI"}, "lower-case letters, digits and _ only, at most 64"),
+        ({"field": "attributes.new"}, "it is not declared, and so a text (what was declared just now is known here"),
+        ({"time": "attributes.new"}, "it is not declared, and so a text"),
+        (condition(field="attributes.new", operator="eq", value=True), "it is not declared, and so a text"),
+        (condition(field="amount", operator="eq", field2="attributes.new"), "it is not declared, and so a text"),
+    ],
+)
+def test_a_fault_says_what_to_write_instead(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(BadDefinition) as caught:
+        parse(SIMPLE | change, catalogue())
+    (fault,) = caught.value.faults
+    assert words in fault.detail
+
+
 def test_every_fault_is_told_at_once() -> None:
     assert len(faults(SIMPLE, {"field": "nope", "time": "nope", "where": [{"operator": "set"}]})) == 3
 

@@ -136,13 +136,15 @@ def _comparison_faults(c: Condition, fields: Fields, at: str) -> Iterable[Fault]
     if kind == "boolean" and c.operator in _ORDERED:
         yield Fault(f"{at}/operator", "type", f"{c.field} is true or false: neither comes before the other")
     if c.field2 is not None and fields.type(c.field2) != kind:
-        yield Fault(f"{at}/field2", "type", f"{c.field2} is no {kind} field of {fields.kind.name}")
+        yield Fault(
+            f"{at}/field2", "type", f"{c.field2} is no {kind} field of {fields.kind.name}{fields.hint(c.field2)}"
+        )
     if len(c.values or ()) > VALUES_MAX:
         yield Fault(f"{at}/values", "too-large", f"at most {VALUES_MAX} values")
     said = [(f"{at}/value", c.value), *((f"{at}/values/{n}", value) for n, value in enumerate(c.values or ()))]
     for place, value in said:
         if value is not None and not _fits(value, kind):
-            yield Fault(place, "type", f"{value!r} is no {kind}{_HOW.get(kind, '')}")
+            yield Fault(place, "type", f"{value!r} is no {kind}{_HOW.get(kind, '')}{fields.hint(c.field)}")
 
 
 def _fits(value: str | bool, kind: FieldType) -> bool:

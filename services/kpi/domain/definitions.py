@@ -238,8 +238,10 @@ def _shape_fault(text: str) -> Fault:
         return Fault(f"{where}/{found[1]}", "unknown-field", f"there is no {found[1]} here")
     if said.startswith("Invalid enum value") and name in _CHOICES:
         said = f"{said.removeprefix('Invalid enum value ')} is none of {', '.join(_CHOICES[name])}"
-    elif name in ("key", "of"):
-        said = "lower-case letters, digits and _ only, at most 64"
+    elif where == "/label":
+        said = "in en, zh or both, each of 1 to 200 characters that are not all blank"
     elif name == "percentile":
         said = "a whole number, or a decimal as text: 50 or '99.9'"
+    elif name in ("key", "of") or "matching regex" in said:
+        said = "lower-case letters, digits and _ only, at most 64"
     return Fault(where, "shape", said)

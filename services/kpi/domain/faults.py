@@ -145,7 +145,8 @@ def _fact_faults(d: Definition, fields: Fields) -> Iterator[Fault]:
         anchor = getattr(d, name)
         if anchor is not None and not fields.anchor(anchor):
             known = ", ".join(fields.kind.anchors)
-            yield Fault(f"/{_NAMES.get(name, name)}", "unknown-anchor", f"{anchor!r} is none of {known}")
+            told = f"{anchor!r} is none of {known}{fields.hint(anchor)}"
+            yield Fault(f"/{_NAMES.get(name, name)}", "unknown-anchor", told)
     if d.begins is not None and d.begins == d.until:
         yield Fault("/until", "same-anchor", "a stock needs one date that lets facts in and another that lets them out")
     yield from conditions_faults(d.where, fields, "/where")
@@ -172,7 +173,8 @@ def _aggregate_faults(part: Aggregate, fields: Fields, at: str) -> Iterator[Faul
     if part.field and kind is None:
         yield Fault(f"{at}/field", "unknown-field", f"{fields.kind.name} has no field {part.field!r}")
     if part.measure not in ("count", "count_distinct", "count_entities") and kind not in (None, "decimal"):
-        yield Fault(f"{at}/field", "type", f"{part.field} is no decimal: it has no {part.measure}")
+        told = f"{part.field} is no decimal: it has no {part.measure}{fields.hint(part.field)}"
+        yield Fault(f"{at}/field", "type", told)
     yield from _parameter_faults(part, at)
 
 

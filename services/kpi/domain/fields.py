@@ -32,6 +32,12 @@ class Fields:
             return self.custom.get(str(name).removeprefix(ATTRIBUTE), "text")
         return self.kind.fields.get(name or "")
 
+    def hint(self, name: str | None) -> str:
+        """What to add to a fault about a field's type: why it may be another one than was meant; else nothing."""
+        if is_attribute(name) and str(name).removeprefix(ATTRIBUTE) not in self.custom:
+            return "; it is not declared, and so a text (what was declared just now is known here in a moment)"
+        return ""
+
     def units(self, name: str) -> frozenset[Unit]:
         """What a decimal field may be said to be measured in."""
         return frozenset({_UNITS[name]}) if name in _UNITS else ANY

@@ -42,11 +42,11 @@ async def build(settings: KpiSettings, *, bus: Bus, clock: Clock, verifier: Veri
     """Open the database, publish the shipped definitions, and put the service together. Raises DatabaseUnavailable."""
     database = await connect(settings.database_url, SCHEMA, settings.connections_max)
     async with database.transaction() as conn:
-        await begin(conn, settings.fiscal_month, settings.currency)
+        fiscal_month = await begin(conn, settings.fiscal_month, settings.currency)
         await publish_shipped(conn, shipped(), clock.now())
     readers = inboxes(bus, database, clock, settings.zone_info, settings.batch_records_max)
     zone, shelf = settings.zone_info, reports(shipped_reports())
-    app = create_app(Deps(database, bus, clock, verifier, zone, settings.currency, settings.fiscal_month, shelf))
+    app = create_app(Deps(database, bus, clock, verifier, zone, settings.currency, fiscal_month, shelf))
     app.include_router(dead_letter_routes(SCHEMA, database, readers))
     loops = {
         "worker": process.together(*(r.run for r in readers), Restater(database).run),

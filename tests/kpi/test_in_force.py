@@ -131,3 +131,11 @@ async def test_two_that_changed_places_are_not_what_they_were(clean: Database) -
             found.add(before == (await decided.fingerprint(conn))[0])
             await conn.execute("update definition set ticket = ticket + 1 where key in ('mine', 'yours')")
     assert found == {False}
+
+
+async def test_a_start_that_does_not_tell_the_fiscal_year_leaves_it(clean: Database) -> None:
+    """Else leaving a setting out once would change what every fiscal period means."""
+    async with clean.transaction() as conn:
+        told = [await define.begin(conn, month, "USD") for month in (None, 4, None, 1)]
+        assert told == [1, 4, 4, 1]
+        assert (await in_force(conn)).fiscal_month == 1

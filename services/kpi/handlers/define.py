@@ -153,16 +153,18 @@ async def publish_shipped(conn: Connection, shipped: Sequence[Mapping[str, Any]]
     await backfill.settle(conn, now)
 
 
-async def begin(conn: Connection, fiscal_month: int, currency: str) -> None:
-    """Take what the installation is told at every start: when its fiscal year begins, and its reporting currency.
+async def begin(conn: Connection, fiscal_month: int | None, currency: str) -> int:
+    """Take what the installation is told at a start: its reporting currency, and the month that its fiscal year begins
+    with (None: as it was told last, at first January). Returns that month.
 
     Raises SettingsInvalid for another currency than the one that amounts are kept in already.
     """
-    _, before = await definitions.installation(conn)
+    known, before = await definitions.installation(conn)
     if before != currency and await histories.any_known(conn):
         raise SettingsInvalid(f"CURRENCY: amounts are kept in {before} here, and cannot be made {currency} any more")
     await definitions.set_currency(conn, currency)
-    await begin_fiscal_year(conn, fiscal_month)
+    await begin_fiscal_year(conn, fiscal_month or known)
+    return fiscal_month or known
 
 
 async def begin_fiscal_year(conn: Connection, month: int) -> None:

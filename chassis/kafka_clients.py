@@ -29,9 +29,10 @@ def spot(partition: Partition) -> TopicPartition:
 
 
 def record_of(partition: Partition, found: ConsumerRecord, gap: int = 0) -> Record:
-    """A record that aiokafka read, in the port's words."""
+    """A record that aiokafka read, in the port's words; where Kafka has nothing, no bytes."""
     key, value = found.key or b"", found.value or b""
-    return Record(partition, found.offset, key, value, found.headers, _instant(found.timestamp), gap)
+    headers = tuple((name, said or b"") for name, said in found.headers)
+    return Record(partition, found.offset, key, value, headers, _instant(found.timestamp), gap)
 
 
 @lru_cache(maxsize=1024)

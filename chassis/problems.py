@@ -84,6 +84,8 @@ def problem_response(problem: Problem) -> Response:
     headers = dict(problem.headers)
     if problem.status == 503:
         headers.setdefault("Retry-After", str(RETRY_AFTER_SECONDS))
+    if problem.status == INTERNAL:
+        headers["Connection"] = "close"  # the server ends it then, and whoever asked next through it would break off
     return Response(msgspec.json.encode(body), problem.status, headers, MEDIA_TYPE)
 
 

@@ -60,7 +60,13 @@ def decode(record: bytes) -> Envelope:
     msgspec.DecodeError."""
     if b"\\" in record and _NULL.search(record):  # most events have no backslash, and one character is found at once
         raise msgspec.ValidationError("the character U+0000 is not allowed")
-    return _decode_envelope(record)
+    event = _decode_envelope(record)
+    if event.time and not 1 < event.time.year < dt.MAXYEAR:  # an offset may lead out of the calendar
+        try:
+            event.time.astimezone(dt.UTC)
+        except OverflowError:
+            raise msgspec.ValidationError("the instant `time` is not in the calendar - at `$.time`") from None
+    return event
 
 
 def encode(

@@ -116,6 +116,7 @@ async def test_an_error_is_a_problem(client, name, where):
     assert body["title"]
     assert body["trace_id"] == TRACE_ID
     assert ("retry-after" in answer.headers) == (status == 503)
+    assert (answer.headers.get("connection") == "close") == (status == 500)
 
 
 async def test_faults_are_listed_with_their_pointers(client):

@@ -103,6 +103,15 @@ def test_a_text_that_only_looks_like_an_escaped_null_character_is_read_as_it_is(
     assert envelope.decode(json.dumps(sound | {"id": text}).encode()).id == text
 
 
+def test_an_instant_outside_of_the_calendar_makes_it_no_event() -> None:
+    sound = json.loads(VALID[0].read_bytes())
+    for time in ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-00:01"):
+        with pytest.raises(msgspec.ValidationError, match="time"):
+            envelope.decode(json.dumps(sound | {"time": time}).encode())
+    for time in ("0001-01-01T00:00:00-14:00", "9999-12-31T23:59:59Z"):
+        assert envelope.decode(json.dumps(sound | {"time": time}).encode()).time
+
+
 @pytest.mark.parametrize("event_type", [t for t in EVENT_TYPES if t not in ACCEPTED_FROM_CRM])
 def test_readers_of_what_merit_announces_survive_a_new_field(event_type: str) -> None:
     path = next(path for path in VALID if path.parent.name == event_type)

@@ -113,6 +113,31 @@ async def test_a_wrong_count_is_found(
         assert list(await failed(conn, [*records, *again], zone)) == [COUNTS]
 
 
+UNREADABLE = [
+    {"opened_at": "2026-99-99"},
+    {"business_date": "9999-12-31"},
+]
+
+
+@pytest.mark.parametrize("said", UNREADABLE)
+async def test_what_no_reader_can_count_is_not_missing(
+    told: tuple[Database, list[Record]],
+    zone: ZoneInfo,
+    event: Event,
+    record: Callable[..., Record],
+    said: dict[str, str],
+) -> None:
+    """Our door lets nothing of the kind in; others who can write to the log may."""
+    database, records = told
+    bad = record(event("opportunity.won", "b", "2026-02-01T12:00:00Z", opportunity_id="bad", rep_id="ann", **said))
+    with pytest.raises((ValueError, ArithmeticError)):
+        async with database.transaction() as conn:
+            await apply_events(conn, [bad], zone)
+    async with database.transaction() as conn:
+        await kept_read(conn, [bad])
+        assert await failed(conn, [*records, bad], zone) == {}
+
+
 @pytest.mark.parametrize("over", FACT_KINDS)
 async def test_a_fact_of_any_kind_that_is_not_the_logs_is_found(
     told: tuple[Database, list[Record]], zone: ZoneInfo, over: str

@@ -103,14 +103,18 @@ async def _fold(bus: Bus, partition: Partition, until: int, tallies: Tallies) ->
                 continue
             kind, event, data = read
             key = kind.name, getattr(data, kind.id_field)
-            identity, content = (key, event.source, event.id), content_hash(event)
-            if identity in seen:
-                said: Said = "duplicate" if seen[identity] == content else "conflict"
-                tallies.refused(event, data, record.appended_at, said)
+            identity = key, event.source, event.id
+            try:
+                content = content_hash(event)
+                if identity in seen:
+                    said: Said = "duplicate" if seen[identity] == content else "conflict"
+                    tallies.refused(event, data, record.appended_at, said)
+                    continue
+                learnt = kind.learn(histories.get(key), event, data, tallies.zone)
+                tallies.take(event, data, record.appended_at, kind.restates(event, key in histories))
+            except (ValueError, ArithmeticError):  # no day or no instant of the calendar: a dead letter as well
                 continue
-            seen[identity] = content
-            tallies.take(event, data, record.appended_at, kind.restates(event, key in histories))
-            histories[key] = kind.learn(histories.get(key), event, data, tallies.zone)
+            seen[identity], histories[key] = content, learnt
         offset = records[-1].offset + 1
     return histories
 

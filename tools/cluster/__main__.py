@@ -21,7 +21,7 @@ from services.auth.handlers.tokens import CannotIssue
 from tools.cluster import opened
 from tools.cluster.layout import ROOT, Layout
 from tools.cluster.place import CannotRun, Place
-from tools.cluster.supervisor import ProcessFailed, Supervisor
+from tools.cluster.supervisor import ProcessFailed
 
 START_SECONDS_MAX, STOP_SECONDS_MAX = 300.0, 180.0
 LOOK_EVERY_SECONDS = 0.3
@@ -60,19 +60,8 @@ async def run(place: Place) -> None:
             while not stop.is_set():
                 place.write_state(True, {n: p.pid for n, p in cluster.supervisor.processes.items()})
                 await pause(WATCH_EVERY_SECONDS, stop)
-                await _mend(cluster.supervisor)
-
-
-async def _mend(supervisor: Supervisor) -> None:
-    """All that ended at once: one may be ready only when another one is."""
-    ended = list(supervisor.ended())
-    for name in ended:
-        print(f"{name} ended with {supervisor.processes[name].returncode}: started anew", file=sys.stderr)
-    try:
-        if ended:
-            await supervisor.start(*ended)
-    except ProcessFailed as error:
-        print(error, file=sys.stderr)
+                for name, code in cluster.supervisor.mend().items():
+                    print(f"{name} ended with {code}: started anew", file=sys.stderr)
 
 
 def start(place: Place) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
-from collections.abc import Iterable
 from pathlib import Path
 
 import httpx
@@ -106,9 +105,13 @@ class Supervisor:
             process.wait()
         self.processes.clear()
 
-    def ended(self) -> Iterable[str]:
-        """Processes that should run and do not."""
-        return [name for name, process in self.processes.items() if process.poll() is not None]
+    def mend(self) -> dict[str, int]:
+        """Start anew what ended by itself; the exit codes. It waits for nothing, as one may be ready only when another
+        one is, or when Kafka is back."""
+        codes = {name: code for name, process in self.processes.items() if (code := process.poll()) is not None}
+        for name in codes:
+            self.processes[name] = self._launch(self.specs[name])
+        return codes
 
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"

@@ -122,7 +122,7 @@ def filter_faults(text: str) -> list[tuple[str, str]]:
         (nested(5), [("/filter/not/not/not/not", "too-large")]),
         *((nested(depth), [("/filter/not/not/not/not", "too-large")]) for depth in (10, 199)),
         *((nested(depth), [("/filter", "too-large")]) for depth in (200, 400)),
-        (nested(1_500), [("/filter", "shape")]),
+        (nested(1_500), [("/filter", "too-large")]),
         ('{"or": [{"not": {"field": "x", "operator": "set"}}]}', [("/filter/or/0/not/field", "unknown-field")]),
         ('{"field": "stage", "operator": "in", "values": ["a", 1]}', [("/filter/values/1", "shape")]),
         ('{"field": "amount", "operator": "in", "values": ["1", "x"]}', [("/filter/values/1", "type")]),

@@ -23,7 +23,9 @@ def read_filter(text: str) -> Condition:
     """One condition, as a definition's ``where`` has it, from JSON. Raises BadDefinition."""
     try:
         return shaped(msgspec.json.decode(text), Condition, BadDefinition)
-    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError) as error:
+    except RecursionError as error:
+        raise BadDefinition([Fault("/filter", "too-large", "nested too deep to be read")]) from error
+    except (msgspec.DecodeError, UnicodeEncodeError) as error:
         raise BadDefinition([Fault("/filter", "shape", f"no condition: {error}")]) from error
     except BadDefinition as error:
         raise BadDefinition([replace(f, pointer=f"/filter{f.pointer}") for f in error.faults]) from error

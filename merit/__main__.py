@@ -35,6 +35,9 @@ unless --home or MERIT_HOME names another.""",
 HomeOption = Annotated[
     Path, typer.Option("--home", envvar="MERIT_HOME", help="The folder with all that Merit keeps.", show_default=True)
 ]
+UrlOption = Annotated[
+    str | None, typer.Option(help="A Merit elsewhere; its token is taken from MERIT_TOKEN. Default: the one here.")
+]
 
 
 class SampleName(StrEnum):
@@ -83,9 +86,7 @@ def import_command(
         bool, typer.Option("--dry-run", help="Send nothing: show the first events, the counts and every fault.")
     ] = False,
     home: HomeOption = Path(DEFAULT_HOME),
-    url: Annotated[
-        str | None, typer.Option(help="A Merit elsewhere; its token is taken from MERIT_TOKEN. Default: the one here.")
-    ] = None,
+    url: UrlOption = None,
 ) -> None:
     """Import files through the API of a running Merit. Importing again changes nothing; a changed row amends.
 
@@ -122,11 +123,12 @@ def token(
 
 
 @app.command()
-def verify(home: HomeOption = Path(DEFAULT_HOME)) -> None:
-    """Check on the running Merit that every value and every cent is what the accepted events make it."""
+def verify(home: HomeOption = Path(DEFAULT_HOME), url: UrlOption = None) -> None:
+    """Check on a running Merit that every value and every cent is what the accepted events make it."""
     from merit import commands
 
-    checks = _run(commands.verify_here(Home.at(home)))
+    elsewhere = url and commands.verify_at(url, os.environ.get("MERIT_TOKEN"))
+    checks = _run(elsewhere or commands.verify_here(Home.at(home)))
     for check in checks:
         print(check)
     print(commands.closing(checks))

@@ -21,6 +21,17 @@ Token = Callable[[str], Awaitable[str]]
 Query = Mapping[str, str | list[str]]
 
 
+def given(token: str | None) -> Token:
+    """The one token that there is for a Merit elsewhere, whatever it is needed for. Raises MeritError for none."""
+    if not token:
+        raise MeritError("A Merit elsewhere needs an access token: put it into the environment as MERIT_TOKEN.")
+
+    async def told(role: str) -> str:
+        return token
+
+    return told
+
+
 @dataclass(frozen=True)
 class Api:
     """The public API of one Merit; each call names the role that it is made in."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from merit.api import Api, client
+from merit.api import Api, client, given
 from merit.home import Home
 from merit.local import Local
 from merit.verify import Check, verify
@@ -23,3 +23,10 @@ async def verify_here(home: Home) -> list[Check]:
     here = Local.find(home)
     async with client(here.url) as http:
         return await verify(Api(http, lambda role: here.token(role=role)))
+
+
+async def verify_at(url: str, token: str | None) -> list[Check]:
+    """Check a Merit elsewhere, with an auditor's token. Raises MeritError."""
+    auditor = given(token)
+    async with client(url) as http:
+        return await verify(Api(http, auditor))

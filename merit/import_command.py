@@ -14,8 +14,8 @@ from rich.console import Console
 
 from chassis.clock import SystemClock
 from merit import import_shown, samples
-from merit.api import Api, client
-from merit.home import Home, MeritError
+from merit.api import Api, client, given
+from merit.home import Home
 from merit.importing import mapping as mappings
 from merit.importing.door import LOCAL, Door
 from merit.importing.mapping import ImportMapping
@@ -90,14 +90,9 @@ async def _door(wanted: Wanted) -> AsyncIterator[tuple[Door, str]]:
         async with client(here.url) as http:
             yield Door(http, lambda role: here.token(role=role), LOCAL), here.installation.zone
         return
-    if not wanted.token:
-        raise MeritError("A Merit elsewhere needs an access token: put it into the environment as MERIT_TOKEN.")
-
-    async def given(role: str) -> str:
-        return wanted.token or ""
-
+    token = given(wanted.token)
     async with client(wanted.url) as http:
-        yield Door(http, given, _installation(wanted.url)), ELSEWHERE_ZONE
+        yield Door(http, token, _installation(wanted.url)), ELSEWHERE_ZONE
 
 
 async def _asked(wanted: Wanted, console: Console) -> tuple[str, list[dict[str, Any]]]:

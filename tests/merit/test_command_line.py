@@ -171,5 +171,6 @@ def test_a_broken_mapping_before_anything_is_asked(merit: Terminal, folder: Path
 def test_a_merit_elsewhere_needs_a_token(merit: Terminal, folder: Path) -> None:
     (folder / "m.yaml").write_text("columns: {a: text}\noutputs: [{resource: teams, item: {team_id: x, name: y}}]\n")
     (folder / "f.csv").write_text("a\n1\n")
-    said = merit.refused("import", "f.csv", "--mapping", "m.yaml", "--url", "http://127.0.0.1:1")
-    assert "MERIT_TOKEN" in said
+    elsewhere = ("--url", "http://127.0.0.1:1")
+    assert "MERIT_TOKEN" in merit.refused("import", "f.csv", "--mapping", "m.yaml", *elsewhere)
+    assert "MERIT_TOKEN" in merit.refused("verify", *elsewhere)

@@ -55,7 +55,7 @@ def secret_in(printed: str) -> str:
 
 
 def test_it_comes_up_signs_in_ends_cleanly_and_comes_back(
-    home: Path, free_port: int, capsys: pytest.CaptureFixture[str]
+    home: Path, free_port: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     url = f"http://127.0.0.1:{free_port}"
     with up(home, free_port, "--sample", "none") as (process, printed):
@@ -88,6 +88,12 @@ def test_it_comes_up_signs_in_ends_cleanly_and_comes_back(
         told = capsys.readouterr().out
         assert "FAILED" not in told
         assert told.endswith(" checks, all hold\n")
+        assert main(["token", "--role", "auditor", "--home", str(home)]) == 0
+        monkeypatch.setenv("MERIT_TOKEN", capsys.readouterr().out.strip())
+        assert main(["verify", "--url", url]) == 0
+        assert [line.split(" (")[0] for line in capsys.readouterr().out.splitlines()] == [
+            line.split(" (")[0] for line in told.splitlines()
+        ]
         process.send_signal(signal.SIGTERM)
         assert process.wait(DOWN_SECONDS_MAX) == 0
     assert "database system was not properly shut down" not in (home / "postgres" / "log").read_text()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from itertools import chain
 from typing import Any
@@ -64,7 +65,7 @@ async def test_a_round_in_small_parts_tells_the_same_in_more_transactions(
                 await conn.execute(f"delete from {table}")
             await apply_people(conn, [person(rep, 1) for rep in reps])
             await apply_events(conn, [record(sold(rep, day)) for rep in reps for day in range(10, 14)], zone)
-        assert await Announcer(clean, SystemClock(), zone, places).round()
+        assert await Announcer(clean, SystemClock(), zone, places).round(asyncio.Event())
         async with clean.transaction() as conn:
             assert not await conn.fetchval("select count(*) from changed")
             transactions = await conn.fetchval("select count(distinct xmin::text) from outbox")

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from chassis import progress, telemetry
-from chassis.clock import Clock
+from chassis.clock import Clock, pause
 from chassis.db import Connection, Database
 from chassis.outbox import announce
 from chassis.turns import take_turns
@@ -35,11 +34,13 @@ from services.kpi.translate import value_changed
 
 ROUND_SECONDS = 1.0
 """A changed value is told at most once in this time, always the newest: a round begins so long after the one before."""
+RESTS = 3.0
+"""How often the time of a step is waited before the next one, while events are being counted."""
 LOOK_SECONDS = 0.25
 RETRY_SECONDS = 2.0
 MARKS_MAX = 50_000
 """Of one round; what is left waits for the next one."""
-STEP_PLACES = 20_000
+STEP_PLACES = 10_000
 """About so many values are computed by one transaction, or by one part of it where one subject has more."""
 Places = dict[Pair, int]
 """Where a value may differ, with the rank of the reason to tell."""
@@ -55,29 +56,19 @@ class Announcer:
     clock: Clock
     zone: ZoneInfo
     places: int = STEP_PLACES
-    _rests_until: float = field(default=-math.inf, init=False)
+    _read: int = field(default=0, init=False)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until ``stop``; survives a database that is down."""
-        await take_turns("announcer", stop, lambda: self._round_and_rest(stop), RETRY_SECONDS)
+        await take_turns("announcer", stop, lambda: self._next_round(stop), RETRY_SECONDS)
 
-    async def _round_and_rest(self, stop: asyncio.Event) -> float:
-        """How long to wait before the next look. What took long is told less often while events are being counted, as
-        both want the same processors; a backlog's end is told at once."""
+    async def _next_round(self, stop: asyncio.Event) -> float:
+        """How long to wait before the next look."""
         began = self.clock.monotonic()
-        if began < self._rests_until and await self._counting():
-            return LOOK_SECONDS
-        if not await self.round(stop):
-            return LOOK_SECONDS
-        now = self.clock.monotonic()
-        self._rests_until = now + (now - began)
-        return max(LOOK_SECONDS, began + ROUND_SECONDS - now)
+        found = await self.round(stop)
+        return max(LOOK_SECONDS, began + ROUND_SECONDS - self.clock.monotonic()) if found else LOOK_SECONDS
 
-    async def _counting(self) -> bool:
-        async with self.database.connection() as conn:
-            return await marks.counting(conn)
-
-    async def round(self, stop: asyncio.Event | None = None) -> int:
+    async def round(self, stop: asyncio.Event) -> int:
         """Announce what the marks of this moment changed, all of a subject's at once; returns how many places they
         named. Its transactions are bounded, and it ends between two of them when told to ``stop``."""
         async with self.database.transaction() as conn:
@@ -88,9 +79,25 @@ class Announcer:
             waiting = await marks.waiting(conn, MARKS_MAX)
         found = 0
         for ids in steps(waiting, self.places // max(1, each)):
-            if stop is None or not stop.is_set():
+            began = self.clock.monotonic()
+            if not stop.is_set():
                 found += await self._step(ids)
+                await self._rest(RESTS * (self.clock.monotonic() - began), stop)
         return found
+
+    async def _rest(self, seconds: float, stop: asyncio.Event) -> None:
+        """While events are being counted: both want the same processors, and a value is read sooner than it is told. A
+        backlog's end is told at once."""
+        until = self.clock.monotonic() + seconds
+        while (left := until - self.clock.monotonic()) > 0 and not stop.is_set() and await self._counting():
+            await pause(min(left, LOOK_SECONDS), stop)
+
+    async def _counting(self) -> bool:
+        """Whether a reader is in the middle of a batch, or has read on since the last look."""
+        before = self._read
+        async with self.database.connection() as conn:
+            self._read, in_a_batch = await marks.counting(conn)
+        return in_a_batch or self._read != before
 
     async def _step(self, ids: Sequence[int]) -> int:
         progress.beat("announcer")

@@ -37,12 +37,15 @@ async def lock(conn: Connection) -> None:
     await conn.execute(f"select pg_advisory_xact_lock({_LOCK})")
 
 
-async def counting(conn: Connection) -> bool:
-    """Whether some reader is in the middle of a batch: it holds its positions from the batch's begin to its commit."""
-    found: bool = await conn.fetchval(
-        "select (select count(*) from position) > (select count(*) from (select from position for share skip locked) p)"
+async def counting(conn: Connection) -> tuple[int, bool]:
+    """How many records are read, and whether some reader is in the middle of a batch: it holds its positions from the
+    batch's begin to its commit."""
+    (found,) = await conn.fetch(
+        "select (select coalesce(sum(next_offset), 0)::bigint from position), (select count(*) from position)"
+        " > (select count(*) from (select from position for share skip locked) p)"
     )
-    return found
+    read, in_a_batch = found
+    return read, in_a_batch
 
 
 async def waiting(conn: Connection, limit: int) -> list[list[int]]:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from chassis.bus import LogUnavailable
 from chassis.lingering import Lingering
-from chassis.problems import Problem, problem_response, unavailable
+from chassis.problems import Problem, problem_of, problem_response, unavailable
 
 DRAIN_SECONDS = 5.0
 """How long a process that is told to stop still takes requests, while /readyz says 503 (a setting, per process):
@@ -74,10 +74,8 @@ class Door:
             return None
         try:
             await in_time(self.reach)
-        except LogUnavailable as error:
-            return problem_response(unavailable(str(error)))
-        except Problem as problem:
-            return problem_response(problem)
+        except (LogUnavailable, Problem) as error:
+            return problem_response(problem_of(error, {}))
         return None
 
     def _last(self, send: Send) -> Send:

@@ -127,8 +127,8 @@ def verify(home: HomeOption = Path(DEFAULT_HOME), url: UrlOption = None) -> None
     """Check on a running Merit that every value and every cent is what the accepted events make it."""
     from merit import commands
 
-    elsewhere = url and commands.verify_at(url, os.environ.get("MERIT_TOKEN"))
-    checks = _run(elsewhere or commands.verify_here(Home.at(home)))
+    here = Home.at(home)
+    checks = _run(commands.verify_at(url, os.environ.get("MERIT_TOKEN")) if url else commands.verify_here(here))
     for check in checks:
         print(check)
     print(commands.closing(checks))

@@ -79,10 +79,11 @@ class Announcer:
             waiting = await marks.waiting(conn, MARKS_MAX)
         found = 0
         for ids in steps(waiting, self.places // max(1, each)):
+            if stop.is_set():
+                break
             began = self.clock.monotonic()
-            if not stop.is_set():
-                found += await self._step(ids)
-                await self._rest(RESTS * (self.clock.monotonic() - began), stop)
+            found += await self._step(ids)
+            await self._rest(RESTS * (self.clock.monotonic() - began), stop)
         return found
 
     async def _rest(self, seconds: float, stop: asyncio.Event) -> None:

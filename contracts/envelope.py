@@ -56,11 +56,14 @@ _canonical = msgspec.json.Encoder(order="sorted").encode
 
 
 def decode(record: bytes) -> Envelope:
-    """Read a structured-mode event. Raises msgspec.ValidationError (also for a null character, wherever it stands) or
-    msgspec.DecodeError."""
+    """Read a structured-mode event. Raises msgspec.ValidationError (also for a null character, wherever it stands,
+    for an instant outside of the calendar, and for what is nested too deep) or msgspec.DecodeError."""
     if b"\\" in record and _NULL.search(record):  # most events have no backslash, and one character is found at once
         raise msgspec.ValidationError("the character U+0000 is not allowed")
-    event = _decode_envelope(record)
+    try:
+        event = _decode_envelope(record)
+    except RecursionError:
+        raise msgspec.ValidationError("nested too deep to be read") from None
     if event.time and not 1 < event.time.year < dt.MAXYEAR:  # an offset may lead out of the calendar
         try:
             event.time.astimezone(dt.UTC)

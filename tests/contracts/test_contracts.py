@@ -112,6 +112,12 @@ def test_an_instant_outside_of_the_calendar_makes_it_no_event() -> None:
         assert envelope.decode(json.dumps(sound | {"time": time}).encode()).time
 
 
+def test_what_is_nested_too_deep_is_no_event() -> None:
+    sound = VALID[0].read_bytes().rstrip().removesuffix(b"}")
+    with pytest.raises(msgspec.ValidationError, match="too deep"):
+        envelope.decode(sound + b',"x":' + b"[" * 5000 + b"]" * 5000 + b"}")
+
+
 @pytest.mark.parametrize("event_type", [t for t in EVENT_TYPES if t not in ACCEPTED_FROM_CRM])
 def test_readers_of_what_merit_announces_survive_a_new_field(event_type: str) -> None:
     path = next(path for path in VALID if path.parent.name == event_type)

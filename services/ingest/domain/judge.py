@@ -125,6 +125,6 @@ def _identified(raw: bytes, event: dict[str, Any], faults: tuple[Fault, ...]) ->
     try:
         read = envelope.decode(raw)
         mark = Mark(envelope.identity_hash(object_id, read.source, read.id), envelope.content_hash(read))
-    except (msgspec.MsgspecError, ValueError, RecursionError):
+    except (msgspec.MsgspecError, ValueError):
         mark = None
     return Judged(raw, source, id, kind, faults, storable(object_id), mark, event)
